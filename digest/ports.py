@@ -1,0 +1,155 @@
+"""The seams: what services need from the outside, as protocols."""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from digest.model.articles import Article, StoredArticle
+from digest.model.editions import Edition, Variant
+from digest.model.sources import Fetched, SourceState
+
+
+class Clock(Protocol):
+    """Tells the time."""
+
+    def now(self) -> dt.datetime:
+        """Return the current instant, aware UTC."""
+
+
+class Source(Protocol):
+    """Somewhere articles come from.
+
+    A source is used by one thread at a time. It reads no clock, writes no store, and keeps no
+    state of its own: all memory is in the SourceState that it is given and returns.
+    """
+
+    name: str
+
+    def fetch(self, state: SourceState, *, now: dt.datetime) -> Fetched:
+        """Read the source once.
+
+        Args:
+            state: What the last fetch left; `SourceState(name=...)` on the first one.
+            now: Aware UTC; the instant against which Retry-After is counted.
+
+        Returns:
+            The entries in the source's order, and the state to store with them.
+
+        Raises:
+            SourceError: The source cannot be used now; nothing was changed.
+        """
+
+
+class Renderer(Protocol):
+    """Turns an edition into a mail."""
+
+    def render(self, edition: Edition) -> Variant:
+        """Return the mail for `edition`: same edition, same bytes. Touches nothing.
+
+        Raises:
+            RenderError: A template is broken; names file and line.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """An article on its way into the store, with the instant that places it in a period.
+
+    `belongs_at` only counts when the article is new; a known article keeps its own.
+    """
+
+    article: Article
+    belongs_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddReport:
+    """How many articles of one fetch were new, changed since last time, or known as they are."""
+
+    new: int
+    updated: int
+    seen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatedArticle:
+    """What the ranker's priors need of a past article: its source, mean stars and votes."""
+
+    source: str
+    mean: float
+    votes: int
+
+
+class Store(Protocol):
+    """The database. Every method is one transaction: all of it is kept, or none of it.
+
+    All datetimes in and out are aware UTC. Safe to use from several threads.
+    """
+
+    def source_state(self, name: str) -> SourceState | None:
+        """Return what is remembered of the source, or None before its first fetch."""
+
+    def save_source_state(self, state: SourceState) -> None:
+        """Insert or replace the state of one source, without touching articles."""
+
+    def record_fetch(
+        self, state: SourceState, placed: Sequence[Placed], *, now: dt.datetime
+    ) -> AddReport:
+        """Store the articles of one fetch and the source's new state together.
+
+        An article is known by its key. A new one gets `first_seen_at = now`. A known one takes over
+        changed fields but keeps id, `first_seen_at` and `belongs_at`; it also becomes known as
+        coming from `state.name`. Recording the same fetch twice changes nothing.
+        """
+
+    def article_count(self) -> int:
+        """Return how many articles are stored."""
+
+    def candidates(self, start: dt.datetime, end: dt.datetime) -> list[StoredArticle]:
+        """Return the articles with `belongs_at` in [start, end), ordered by id."""
+
+    def article(self, article_id: int) -> StoredArticle:
+        """Return one article.
+
+        Raises:
+            NotFound: No article has this id.
+        """
+
+    def articles(self, ids: Iterable[int]) -> dict[int, StoredArticle]:
+        """Return those of `ids` that exist, by id."""
+
+    def find_articles(self, words: str, *, limit: int) -> list[StoredArticle]:
+        """Return articles whose URL is `words` or whose title contains it (any case), newest first."""
+
+    def ratings_since(self, since: dt.datetime) -> list[RatedArticle]:
+        """Return the rated articles first seen at or after `since`."""
+
+    def sent_article_ids(self, newsletter: str, *, except_label: str) -> frozenset[int]:
+        """Return the articles in editions that readers may have, other than `except_label`'s."""
+
+    def edition(self, newsletter: str, label: str) -> Edition | None:
+        """Return the stored edition, or None."""
+
+    def editions(self, newsletter: str) -> list[Edition]:
+        """Return all stored editions, newest period first."""
+
+    def save_edition(self, edition: Edition) -> Edition:
+        """Insert or update an edition with its stories; return it with `id` and new `revision`.
+
+        Raises:
+            Conflict: The stored revision is not `edition.revision`.
+        """
+
+    def lease(self, name: str, *, now: dt.datetime) -> AbstractContextManager[None]:
+        """Hold a named lease while the context is open, so that one run at a time does a job.
+
+        A lease whose holder died is taken over.
+
+        Raises:
+            HeldElsewhere: Another living process holds it; names that process.
+        """
+
+    def close(self) -> None:
+        """Give back the connections."""
