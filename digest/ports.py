@@ -75,9 +75,13 @@ class AddReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RatedArticle:
-    """What the ranker's priors need of a past article: its source, mean stars and votes."""
+    """What the ranker's priors need of a past article.
+
+    `origin` is the outlet that wrote it, or its source where none is stated.
+    """
 
     source: str
+    origin: str
     mean: float
     votes: int
 

@@ -13,7 +13,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Base of all sections: frozen, and nothing unknown in it."""
 
 
-class NewsletterSettings(Section):
+class NewsletterSettings(Section, frozen=True):
     """The newsletter: who sends what, in which language and zone."""
 
     name: Text = "App News Weekly"
@@ -31,7 +31,7 @@ class NewsletterSettings(Section):
     intro: Annotated[str, Meta(max_length=600)] = ""
 
 
-class ScheduleSettings(Section):
+class ScheduleSettings(Section, frozen=True):
     """When the week ends and when the edition goes out, as wall times in the newsletter's zone."""
 
     collect: Annotated[str, Meta(pattern=r"^every [1-9][0-9]*[mh]$")] = "every 1h"
@@ -45,7 +45,7 @@ class ScheduleSettings(Section):
     catch_up_hours: Annotated[int, Meta(ge=0, le=144)] = 24
 
 
-class EditionSettings(Section):
+class EditionSettings(Section, frozen=True):
     """How many stories an edition has and which may be in it."""
 
     stories: Annotated[int, Meta(ge=1, le=50)] = 10
@@ -55,7 +55,7 @@ class EditionSettings(Section):
     max_age_days: Annotated[int, Meta(ge=1, le=60)] = 8
 
 
-class RankingSettings(Section):
+class RankingSettings(Section, frozen=True):
     """The weights of the score; see docs/ranking.md."""
 
     prior_votes: Annotated[float, Meta(ge=0, le=1000)] = 8
@@ -64,7 +64,7 @@ class RankingSettings(Section):
     source_votes_cap: Annotated[int, Meta(ge=1, le=1_000_000)] = 50
 
 
-class SourceSettings(Section, kw_only=True):
+class SourceSettings(Section, frozen=True, kw_only=True):
     """One source of articles.
 
     `url` is an http(s) address, or for kind "feed" and "files" a path relative to the project.
@@ -84,7 +84,7 @@ class SourceSettings(Section, kw_only=True):
     newest: Literal["", "today"] = ""
 
 
-class DeliverySettings(Section):
+class DeliverySettings(Section, frozen=True):
     """How an edition is handed over."""
 
     transport: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]*$")] = "outbox"
@@ -92,7 +92,7 @@ class DeliverySettings(Section):
     readers_per_second: Annotated[float, Meta(ge=0)] = 0
 
 
-class SendgridSettings(Section):
+class SendgridSettings(Section, frozen=True):
     """The account at the provider. The key comes from the environment only."""
 
     host: Annotated[str, Meta(pattern=r"^https?://[^\s/?#]+$")] = "https://api.sendgrid.com"
@@ -100,7 +100,7 @@ class SendgridSettings(Section):
     webhook_public_key: str = ""
 
 
-class DatabaseSettings(Section):
+class DatabaseSettings(Section, frozen=True):
     """Where the store is: `sqlite:///PATH` (relative to the project) or a PostgreSQL address."""
 
     url: Annotated[str, Meta(pattern=r"^(sqlite:///|postgresql(\+psycopg)?://).+")] = (
@@ -108,13 +108,13 @@ class DatabaseSettings(Section):
     )
 
 
-class QueueSettings(Section):
+class QueueSettings(Section, frozen=True):
     """What runs the batches."""
 
     engine: Literal["inline", "procrastinate"] = "inline"
 
 
-class WebSettings(Section):
+class WebSettings(Section, frozen=True):
     """Where `digest serve` listens."""
 
     bind: Annotated[str, Meta(pattern=r"^[^\s:]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$")] = (
@@ -122,7 +122,7 @@ class WebSettings(Section):
     )
 
 
-class Settings(Section):
+class Settings(Section, frozen=True):
     """All settings of one project."""
 
     newsletter: NewsletterSettings = NewsletterSettings()

@@ -1,0 +1,134 @@
+"""The options that every command takes, and what a command gets from them."""
+
+import datetime as dt
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import click
+
+if TYPE_CHECKING:
+    from digest.app import App
+    from digest.cli.output import Output
+    from digest.project import Project
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(slots=True)
+class Options:
+    """The common options of one run. An option may stand before or after the command's name."""
+
+    project: Path | None = None
+    json: bool = False
+    quiet: bool = False
+    verbose: int = 0
+    no_color: bool = False
+    now: str = ""
+
+    def load_project(self) -> "Project":
+        """Find and load the project, and say so when it is the starter."""
+        from digest.project import find_project
+
+        return find_project(Path.cwd(), os.environ, self.project)
+
+    def open_app(self, project: "Project | None" = None) -> "App":
+        """Open the project's services with the clock that `--now` asks for."""
+        from digest.app import App, FixedClock, SystemClock
+
+        project = project or self.load_project()
+        self._start_logging()
+        clock = FixedClock(self._moment(project)) if self.now else SystemClock()
+        return App(project, clock)
+
+    def output(self) -> "Output":
+        """Return where results and notes go."""
+        from digest.cli.output import Output
+
+        return Output(json=self.json, quiet=self.quiet, color=self._color())
+
+    def _color(self) -> bool:
+        return not (self.no_color or os.environ.get("NO_COLOR")) and sys.stdout.isatty()
+
+    def _moment(self, project: "Project") -> dt.datetime:
+        try:
+            moment = dt.datetime.fromisoformat(self.now)
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=ZoneInfo(project.settings.newsletter.timezone))
+            return moment.astimezone(dt.UTC)
+        except (ValueError, OverflowError) as error:
+            raise click.BadParameter(
+                f"{self.now!r} is no time; right is for example 2026-11-24T08:00+01:00",
+                param_hint="--now",
+            ) from error
+
+    def _start_logging(self) -> None:
+        from digest.cli.logs import start_logging
+
+        start_logging(self.verbose)
+
+
+def common_options(function: Command) -> Command:
+    """Add the common options to a command."""
+
+    def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+        # None, False and 0 mean "not given here": the other place must not be overwritten.
+        if value:
+            setattr(ctx.find_object(Options), str(parameter.name), value)
+
+    for option in reversed(
+        [
+            click.option(
+                "--project",
+                type=click.Path(path_type=Path, file_okay=False),
+                metavar="DIR",
+                help="The project's folder (default: this one or a parent).",
+                expose_value=False,
+                callback=keep,
+            ),
+            click.option(
+                "--json",
+                is_flag=True,
+                help="Print one JSON document.",
+                expose_value=False,
+                callback=keep,
+            ),
+            click.option(
+                "-q", "--quiet", is_flag=True, help="Say less.", expose_value=False, callback=keep
+            ),
+            click.option(
+                "-v", "--verbose", count=True, help="Say more.", expose_value=False, callback=keep
+            ),
+            click.option(
+                "--no-color",
+                is_flag=True,
+                help="No colours (also NO_COLOR).",
+                expose_value=False,
+                callback=keep,
+            ),
+            click.option(
+                "--now",
+                metavar="ISO",
+                help="Act as if it were this time.",
+                expose_value=False,
+                callback=keep,
+            ),
+        ]
+    ):
+        function = option(function)
+    return function
+
+
+def edition_option(function: Command) -> Command:
+    """Add `--edition` to a command."""
+    return click.option(
+        "--edition",
+        "label",
+        default="",
+        metavar="LABEL",
+        help="Which edition, e.g. 2026-W48 (default: the one that is due).",
+    )(function)

@@ -1,0 +1,70 @@
+"""What people and scripts see: results on stdout, notes on stderr."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+import msgspec
+
+from digest.normalising.text import clean_text
+
+
+def plain(text: str) -> str:
+    """Return `text` without anything that could steer a terminal; line breaks stay."""
+    return "\n".join(
+        line[: len(line) - len(line.lstrip(" "))] + clean_text(line) for line in text.split("\n")
+    )
+
+
+class Output:
+    """Prints in the form that was asked for."""
+
+    def __init__(self, *, json: bool, quiet: bool, color: bool) -> None:
+        self.json = json
+        self.quiet = quiet
+        self.color = color
+
+    def line(self, text: str = "") -> None:
+        """Print one line of the result."""
+        if not self.json:
+            click.echo(plain(text))
+
+    def note(self, text: str) -> None:
+        """Say something beside the result, on stderr, unless -q."""
+        if not self.quiet:
+            click.echo(plain(text), err=True)
+
+    def document(self, value: Any) -> None:
+        """Print `value` as one JSON document, if --json asks for it."""
+        if self.json:
+            click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print a table; columns whose name ends in ">" are right-aligned."""
+        if self.json:
+            return
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", expand=False)
+        for number, name in enumerate(columns):
+            is_right = name.endswith(">")
+            table.add_column(
+                Text(name.rstrip(">")),
+                justify="right" if is_right else "left",
+                no_wrap=is_right or number == 0,
+                overflow="ellipsis",
+            )
+        for row in rows:
+            table.add_row(*(Text(plain(cell)) for cell in row))
+        console = Console(
+            file=sys.stdout,
+            no_color=not self.color,
+            width=None if sys.stdout.isatty() else 120,
+            highlight=False,
+            soft_wrap=False,
+        )
+        console.print(table)

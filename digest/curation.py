@@ -1,0 +1,163 @@
+"""Curating: which ranked articles become stories, in which order, and what the subject says.
+
+Pure. The rules: the lead stands first; a pin is a position; what an editor hid stays out; what an
+editor wrote stays; everything else follows the ranking under the cap per source.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from digest.model.articles import RankedArticle, Reason
+from digest.model.editions import Edition, Story
+
+SUBJECT_LENGTH = 78  # longer subjects are cut by most inboxes
+PREHEADER_LENGTH = 120
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curation:
+    """What editors decided about an edition, kept when it is drafted again.
+
+    `pins` maps article ids to positions (1 is the lead's), `edited` holds the stories whose words
+    an editor wrote, by article id.
+    """
+
+    lead: int | None = None
+    pins: Mapping[int, int] = field(default_factory=dict)
+    hidden: frozenset[int] = frozenset()
+    edited: Mapping[int, Story] = field(default_factory=dict)
+
+
+def curation_of(edition: Edition) -> Curation:
+    """Return what editors decided about `edition`."""
+    return Curation(
+        lead=edition.lead_article_id,
+        pins={s.article_id: s.pinned_at for s in edition.stories if s.pinned_at is not None},
+        hidden=edition.hidden,
+        edited={s.article_id: s for s in edition.stories if s.headline_edited or s.summary_edited},
+    )
+
+
+def choose(ranked: Sequence[RankedArticle], curation: Curation, *, size: int) -> tuple[Story, ...]:
+    """Return at most `size` stories in their order.
+
+    `ranked` is best first with the caps already marked. The lead and pinned articles are in
+    whatever their score or cap says, as long as they are among `ranked` and not hidden.
+    """
+    wanted = set(curation.pins) | ({curation.lead} if curation.lead is not None else set())
+    open_to_all = [r for r in ranked if r.stored.id not in curation.hidden]
+    chosen = [r for r in open_to_all if r.stored.id in wanted][:size]
+    rest = (r for r in open_to_all if r.stored.id not in wanted and not r.held_back)
+    chosen.extend(item for item, _ in zip(rest, range(size - len(chosen)), strict=False))
+    places = {item.stored.id: index for index, item in enumerate(ranked)}
+    chosen.sort(key=lambda item: places[item.stored.id])
+    would_be = {item.stored.id: number for number, item in enumerate(chosen, 1)}
+    stories = [_story(item, curation, would_be[item.stored.id]) for item in chosen]
+    return arrange(stories, curation.lead)
+
+
+def arrange(stories: Sequence[Story], lead: int | None) -> tuple[Story, ...]:
+    """Return the stories with the lead first and pins in their places; the rest keep their order.
+
+    A pin beyond the end stands last. Two pins on one place keep their order.
+    """
+    pinned = sorted(
+        (s for s in stories if s.pinned_at is not None and s.article_id != lead),
+        key=lambda s: s.pinned_at or 0,
+    )
+    order = [s for s in stories if s.pinned_at is None and s.article_id != lead]
+    first = [s for s in stories if s.article_id == lead]
+    order[:0] = first
+    for story in pinned:
+        place = max((story.pinned_at or 1) - 1, len(first))
+        order.insert(place, story)
+    return tuple(
+        replace(story, position=position, lead=position == 1)
+        for position, story in enumerate(order, 1)
+    )
+
+
+def _story(ranked: RankedArticle, curation: Curation, would_be: int) -> Story:
+    article, article_id = ranked.stored.article, ranked.stored.id
+    pinned_at = curation.pins.get(article_id)
+    reasons = ranked.reasons
+    if article_id == curation.lead:
+        reasons = (*reasons, Reason(text=f"Chosen as lead; would be number {would_be}", stars=0.0))
+    elif pinned_at is not None:
+        reasons = (*reasons, Reason(text=f"Pinned; would be number {would_be}", stars=0.0))
+    story = Story(
+        article_id=article_id,
+        position=0,
+        lead=False,
+        headline=article.title,
+        summary=article.summary,
+        url=article.url,
+        source=article.source,
+        outlet=article.outlet,
+        score=ranked.score,
+        reasons=reasons,
+        rating=article.rating,
+        topics=article.topics,
+        author=article.author,
+        language=article.language,
+        image=article.image,
+        published_at=article.published_at,
+        words=article.words,
+        pinned_at=pinned_at,
+    )
+    kept = curation.edited.get(article_id)
+    return keep_words(story, kept) if kept else story
+
+
+def keep_words(story: Story, kept: Story) -> Story:
+    """Return `story` with the words that an editor wrote into `kept`."""
+    if kept.headline_edited:
+        story = replace(story, headline=kept.headline, headline_edited=True)
+    if kept.summary_edited:
+        story = replace(story, summary=kept.summary, summary_edited=True)
+    return story
+
+
+def with_envelope(edition: Edition) -> Edition:
+    """Return the edition with subject and preheader made from its stories, unless edited."""
+    if not edition.stories:
+        return edition
+    subject, preheader = edition.subject, edition.preheader
+    if not edition.subject_edited:
+        subject = make_subject(edition.stories)
+    if not edition.preheader_edited:
+        preheader = make_preheader(edition.stories)
+    return replace(edition, subject=subject, preheader=preheader)
+
+
+def make_subject(stories: Sequence[Story]) -> str:
+    """Return the lead's headline and how many more there are, at most 78 characters."""
+    more = len(stories) - 1
+    if more < 1:
+        return shorten(stories[0].headline, SUBJECT_LENGTH)
+    number = NUMBERS[more] if more < len(NUMBERS) else str(more)
+    tail = f", and {number} more"
+    return shorten(stories[0].headline.rstrip(".!?…"), SUBJECT_LENGTH - len(tail)) + tail
+
+
+def make_preheader(stories: Sequence[Story]) -> str:
+    """Return the next headlines, or the lead's summary when there are none."""
+    if len(stories) == 1:
+        return shorten(stories[0].summary or stories[0].headline, PREHEADER_LENGTH)
+    line = "Also: " + stories[1].headline
+    for story in stories[2:]:
+        longer = f"{line} · {story.headline}"
+        if len(longer) > PREHEADER_LENGTH:
+            break
+        line = longer
+    return shorten(line, PREHEADER_LENGTH)
+
+
+def shorten(text: str, limit: int) -> str:
+    """Return `text`, cut at a blank and marked with "…" if it is longer than `limit`."""
+    if len(text) <= limit:
+        return text
+    head = text[: limit - 1]
+    cut = head.rsplit(" ", 1)[0] if " " in head[limit // 2 :] else head
+    return cut.rstrip(" ,;:–-") + "…"

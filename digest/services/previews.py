@@ -1,0 +1,156 @@
+"""Previewing: the edition exactly as it would go, and touching nobody."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from digest.checking import Finding, Severity, check_mail
+from digest.merging import compile_variant
+from digest.model.editions import Edition, Variant
+from digest.ports import Renderer
+from digest.settings import NewsletterSettings
+
+SOMEBODY = "reader@example.com"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """An edition rendered for one reader, with what the checks say of it."""
+
+    edition: Edition
+    variant: Variant
+    reader: str
+    html: str
+    text: str
+    eml: bytes
+    findings: tuple[Finding, ...]
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether a check found something that must not reach readers."""
+        return any(finding.severity is Severity.ERROR for finding in self.findings)
+
+
+class PreviewService:
+    """Renders and checks an edition. No provider, no key, no row of any state, no network."""
+
+    def __init__(
+        self,
+        newsletter: NewsletterSettings,
+        renderer: Renderer,
+        build_message: Callable[..., bytes],
+    ) -> None:
+        self._newsletter = newsletter
+        self._renderer = renderer
+        self._build_message = build_message
+
+    def preview(self, edition: Edition, *, now: dt.datetime, reader: str = "") -> Preview:
+        """Render `edition` for `reader` (an address; "" for an invented one).
+
+        The links of the footer lead to pages that only show; none of them acts.
+
+        Raises:
+            RenderError: A template is broken.
+        """
+        variant = self._renderer.render(edition)
+        reader = reader or SOMEBODY
+        values = self._values(edition, reader)
+        html, text = compile_variant(variant).fill(values)
+        return Preview(
+            edition=edition,
+            variant=variant,
+            reader=reader,
+            html=html,
+            text=text,
+            eml=self._eml(edition, variant, (html, text), values, now),
+            findings=tuple(self.check(edition, variant)),
+        )
+
+    def check(self, edition: Edition, variant: Variant) -> list[Finding]:
+        """Return what the checks find in the rendered edition, before any reader's values."""
+        return check_mail(
+            variant.html,
+            text=variant.text,
+            subject=variant.subject,
+            preheader=variant.preheader,
+            stories=[(s.headline, s.url, s.summary) for s in edition.stories],
+            tokens=variant.tokens,
+            postal_address=self._newsletter.postal_address,
+        )
+
+    def _values(self, edition: Edition, reader: str) -> Mapping[str, str]:
+        public = self._newsletter.public_url.rstrip("/")
+        return {
+            "address": reader,
+            "unsubscribe_url": f"{public}/u/preview",
+            "preferences_url": f"{public}/preferences/preview",
+            "web_url": f"{public}/archive/{edition.period.label}",
+        }
+
+    def _eml(
+        self,
+        edition: Edition,
+        variant: Variant,
+        bodies: tuple[str, str],
+        values: Mapping[str, str],
+        now: dt.datetime,
+    ) -> bytes:
+        html, text = bodies
+        letter = self._newsletter
+        host = letter.public_url.partition("://")[2].partition("/")[0].partition(":")[0]
+        return self._build_message(
+            sender=letter.sender,
+            to=values["address"],
+            subject=variant.subject,
+            html=html,
+            text=text,
+            date=now,
+            message_id=f"{edition.period.label}.preview@{host}",
+            list_unsubscribe=values["unsubscribe_url"],
+            list_id=f"{letter.slug}.{host}",
+        )
+
+
+def report(preview: Preview, *, files: Mapping[str, str]) -> dict[str, Any]:
+    """Return the preview as one document with stable keys, for `--json` and report.json."""
+    edition, variant = preview.edition, preview.variant
+    return {
+        "edition": edition.period.label,
+        "state": str(edition.state),
+        "period": {
+            "start": edition.period.start.isoformat(),
+            "end": edition.period.end.isoformat(),
+            "timezone": edition.period.timezone,
+        },
+        "subject": variant.subject,
+        "preheader": variant.preheader,
+        "sha256": variant.sha256,
+        "candidates": edition.candidates,
+        "stories": [
+            {
+                "position": story.position,
+                "lead": story.lead,
+                "article": story.article_id,
+                "title": story.headline,
+                "url": story.url,
+                "source": story.outlet or story.source,
+                "rating": story.rating.mean if story.rating else None,
+                "votes": story.rating.votes if story.rating else 0,
+                "score": story.score,
+                "reasons": [{"text": r.text, "stars": r.stars} for r in story.reasons],
+            }
+            for story in edition.stories
+        ],
+        "audience": {"planned": 0, "excluded": {}},
+        "size": {
+            "html": len(preview.html.encode()),
+            "text": len(preview.text.encode()),
+        },
+        "checks": [
+            {"rule": f.rule, "severity": str(f.severity), "message": f.message}
+            for f in preview.findings
+        ],
+        "notes": list(edition.notes),
+        "files": dict(files),
+    }
