@@ -1,0 +1,1 @@
+"""From raw entries to articles: text, addresses, dates, ratings. Pure rules, no I/O."""

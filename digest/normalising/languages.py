@@ -1,0 +1,31 @@
+"""The language of an article: stated, or told from its text where nobody states it."""
+
+import re
+
+_TAG = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2}|\d{3}))?(?:[-_].*)?")
+MIN_LETTERS = 80
+
+
+def language_tag(tag: str) -> str:
+    """Return a well-formed BCP 47 tag ("en", "zh-Hant", "pt-BR"), or ""."""
+    found = _TAG.fullmatch(tag.strip())
+    if not found:
+        return ""
+    language, script, region = found.groups()
+    parts = [language.lower(), (script or "").title(), (region or "").upper()]
+    return "-".join(part for part in parts if part)
+
+
+def language_of(text: str, *stated: str) -> str:
+    """Return the first valid tag of `stated`, else the language of a long enough `text`, else "".
+
+    Telling the language costs a large import, so it only happens where nothing is stated.
+    """
+    for tag in stated:
+        if found := language_tag(tag):
+            return found
+    if sum(character.isalpha() for character in text) < MIN_LETTERS:
+        return ""
+    import py3langid
+
+    return str(py3langid.classify(text[:1000])[0])
