@@ -35,25 +35,35 @@ _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff
 _BLANKS = re.compile(r"[ \t\r\f\v\u00a0]+")
 _BREAKS = re.compile(r"[ ]*\n[ ]*(?:\n[ ]*)+")
 _MARKED_UP = re.compile(r"<[A-Za-z/!?]|&#?\w+;")
+_TO_LATIN_1 = {
+    ord(bytes([byte]).decode("cp1252")): byte
+    for byte in range(0x80, 0xA0)
+    if byte not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)
+}
 _DROPPED = frozenset(
-    "script style noscript template head title iframe object embed applet svg math select "
-    "button textarea audio video canvas map".split()
-)
+    {
+        "script", "style", "noscript", "template", "head", "title", "iframe", "object", "embed",
+        "applet", "svg", "math", "select", "button", "textarea", "audio", "video", "canvas", "map",
+    }
+)  # fmt: skip
 _BLOCKS = frozenset(
-    "address article aside blockquote body caption center dd details dialog div dl dt fieldset "
-    "figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr html legend main nav ol p pre "
-    "section summary table ul".split()
-)
+    {
+        "address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details",
+        "dialog", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1",
+        "h2", "h3", "h4", "h5", "h6", "header", "hr", "html", "legend", "main", "nav", "ol", "p",
+        "pre", "section", "summary", "table", "ul",
+    }
+)  # fmt: skip
 _LINES = frozenset({"br", "li", "tr"})
 
 
 def decode(body: bytes, content_type: str = "") -> str:
-    """Decode `body`, whatever its charset is said to be; never fails.
+    r"""Decode `body`, whatever its charset is said to be; never fails.
 
     A byte order mark wins; then UTF-8 that is valid, since other text hardly ever looks like it;
     then the document's own declaration, then the header's, as far as they name a charset of the
     allow-list (a codec like `punycode` breaks parsers); then UTF-8 with a few bad bytes, else
-    Windows-1252. Line ends become `\\n`; control characters are dropped.
+    Windows-1252. Line ends become `\n`; control characters are dropped.
     """
     return _CONTROLS.sub("", _decoded(body, content_type)).replace("\r\n", "\n").replace("\r", "\n")
 
@@ -91,6 +101,19 @@ def _allowed_charset(name: str | None) -> str:
     return canonical if canonical in _CHARSETS else ""
 
 
+def undoubled(text: str) -> str:
+    """Undo UTF-8 that was taken for Windows-1252 and encoded again ("â€™" for "’").
+
+    Only text that is such from end to end is changed; real text hardly ever is.
+    """
+    if text.isascii():
+        return text
+    try:
+        return text.translate(_TO_LATIN_1).encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
+
+
 def plain_text(markup: str) -> str:
     """Return the text of HTML: blocks apart by an empty line, `<br>` and list items by a line end.
 
@@ -99,7 +122,7 @@ def plain_text(markup: str) -> str:
     """
     markup = _CONTROLS.sub("", markup[:MAX_MARKUP])
     if not _MARKED_UP.search(markup):
-        return _tidied(re.sub(r"\s*\n\s*\n\s*", "\0", markup).replace("\n", " ").replace("\0", "\n\n"))
+        return _tidied(re.sub(r"(?<!\n)\n(?!\s*\n)", " ", markup))
     root = _tree(markup)
     return "" if root is None else _tidied("".join(_pieces(root)))
 
@@ -118,7 +141,9 @@ def first_image(markup: str, base: str) -> Image | None:
         url = web_url(node.get("src") or "", base)
         width, height = pixels(node.get("width")), pixels(node.get("height"))
         if url and min(width or 100, height or 100) >= 40:
-            return Image(url=url, width=width, height=height, alt=single_line(node.get("alt") or ""))
+            return Image(
+                url=url, width=width, height=height, alt=single_line(node.get("alt") or "")
+            )
     return None
 
 

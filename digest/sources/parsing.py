@@ -36,8 +36,10 @@ _KEPT_ENVIRONMENT = ("PYTHONPATH",)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
-    """What a body held: entries in its order, what cannot be one with the reason, and its own
-    title and language where it states them.
+    """What a body held.
+
+    `entries` stand in its order; `refused` are those that cannot be one, as (what, why); `title`
+    and `language` are the body's own, where it states them.
     """
 
     entries: tuple[RawEntry, ...] = ()
@@ -215,9 +217,11 @@ class ParserPool:
         with self._lock:
             if self._closed:
                 return SourceUnavailable("The run was stopped while this was read.")
-        code = child.kill()
-        if child.overran or code == -signal.SIGXCPU:
+        code = child.kill(grace_seconds=1)
+        if child.overran:
             why = f"it took longer than {self._limits.wall_seconds:g} s"
+        elif code == -signal.SIGXCPU:
+            why = f"it computed for longer than {self._limits.cpu_seconds} s"
         elif code == OUT_OF_MEMORY:
             why = f"it needed more than {self._limits.memory_bytes // 1024**2} MB"
         elif code < 0:
@@ -251,6 +255,9 @@ class _Child:
             env=_environment(),
             start_new_session=True,
         )
+        if self._process.stdin is None or self._process.stdout is None:
+            raise AssertionError("both are pipes")
+        self._jobs_pipe, self._answers_pipe = self._process.stdin, self._process.stdout
 
     @property
     def alive(self) -> bool:
@@ -267,23 +274,24 @@ class _Child:
         watchdog.daemon = True
         watchdog.start()
         try:
-            assert self._process.stdin and self._process.stdout  # noqa: S101 (both are pipes)
-            write_frame(self._process.stdin, msgspec.msgpack.encode(job))
-            return msgspec.msgpack.decode(read_frame(self._process.stdout), type=Answer)
+            write_frame(self._jobs_pipe, msgspec.msgpack.encode(job))
+            return msgspec.msgpack.decode(read_frame(self._answers_pipe), type=Answer)
         except (OSError, ValueError, msgspec.MsgspecError):
             raise EOFError from None
         finally:
             watchdog.cancel()
             watchdog.join()  # so that a late bark cannot hit the next job
 
-    def kill(self) -> int:
-        """End the process, close its pipes and return its exit code (negative: a signal's)."""
+    def kill(self, *, grace_seconds: float = 0) -> int:
+        """End the process, close its pipes and return its exit code (negative: a signal's).
+
+        One that is just dying by itself within the grace keeps the exit code that tells why.
+        """
         with self._killing:
-            if not self._process.stdin or self._process.stdin.closed:
+            if self._jobs_pipe.closed:
                 return self._process.wait()
             try:
-                # One that has just died by itself keeps the exit code that tells why.
-                code = self._process.wait(timeout=0 if self.overran else 0.2)
+                code = self._process.wait(timeout=grace_seconds)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 code = self._process.wait()
@@ -295,10 +303,9 @@ class _Child:
         self._process.kill()
 
     def _close_pipes(self) -> None:
-        for pipe in (self._process.stdin, self._process.stdout):
+        for pipe in (self._jobs_pipe, self._answers_pipe):
             try:
-                if pipe:
-                    pipe.close()
+                pipe.close()
             except OSError:  # half a frame that nobody reads any more
                 continue
 

@@ -15,7 +15,15 @@ from typing import IO
 import msgspec
 
 from digest.errors import SourceError, SourceRefused
-from digest.sources.parsing import OUT_OF_MEMORY, Answer, Job, Parsed, read_frame, write_frame
+from digest.sources.parsing import (
+    OUT_OF_MEMORY,
+    Answer,
+    ErrorKind,
+    Job,
+    Parsed,
+    read_frame,
+    write_frame,
+)
 
 
 def main() -> None:
@@ -46,7 +54,7 @@ def answer(job: Job) -> Answer:
     try:
         return Answer(parsed=parse(job))
     except SourceError as error:
-        kind = "refused" if isinstance(error, SourceRefused) else "malformed"
+        kind: ErrorKind = "refused" if isinstance(error, SourceRefused) else "malformed"
         return Answer(kind=kind, message=error.message, hint=error.hint)
     except RecursionError:
         return Answer(kind="refused", message="It is nested too deeply.")
