@@ -11,12 +11,14 @@ class SourceState:
     """The memory of one source; all instants are aware UTC.
 
     `url` is where the next fetch goes: the configured address until a permanent redirect has been
-    proved. `moved_to`, `moved_seen` and `moved_since` count the proof. `etag` and
+    proved; `configured_url` is the address in the settings at that time, so that a changed setting
+    starts afresh. `moved_to`, `moved_seen` and `moved_since` count the proof. `etag` and
     `last_modified` are kept byte for byte. `baseline_at` is the first successful fetch.
     """
 
     name: str
     url: str = ""
+    configured_url: str = ""
     etag: str = ""
     last_modified: str = ""
     body_sha256: str = ""

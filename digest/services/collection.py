@@ -22,7 +22,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceReport:
-    """What one source brought. `error` and `hint` are empty when it worked."""
+    """What one source brought. `error` and `hint` are empty when it worked.
+
+    `skipped` says why it was not asked at all: it is paused, or asked to be left alone for a while.
+    """
 
     name: str
     new: int = 0
@@ -30,6 +33,7 @@ class SourceReport:
     seen: int = 0
     unchanged: bool = False
     refused: tuple[tuple[str, str], ...] = field(default=())
+    skipped: str = ""
     error: str = ""
     hint: str = ""
 
@@ -101,7 +105,9 @@ class CollectionService:
         return [self._settings[only]]
 
     def _collect_one(self, settings: SourceSettings, now: dt.datetime) -> SourceReport:
-        state = self._store.source_state(settings.name) or SourceState(name=settings.name)
+        state = remembered(self._store.source_state(settings.name), settings)
+        if reason := skip_reason(state, now=now):
+            return SourceReport(name=settings.name, skipped=reason)
         try:
             fetched = self._open_source(settings).fetch(state, now=now)
         except SourceError as error:
@@ -133,6 +139,28 @@ class CollectionService:
         )
         log.info("source_failed", source=state.name, failures=state.failures + 1)
         return SourceReport(name=state.name, error=error.message, hint=error.hint)
+
+
+def remembered(state: SourceState | None, settings: SourceSettings) -> SourceState:
+    """Return what is remembered of the source; a changed address in the settings starts afresh."""
+    if state is not None and state.configured_url == settings.url:
+        return state
+    baseline_at = state.baseline_at if state else None
+    return SourceState(
+        name=settings.name,
+        url=settings.url,
+        configured_url=settings.url,
+        baseline_at=baseline_at,
+    )
+
+
+def skip_reason(state: SourceState, *, now: dt.datetime) -> str:
+    """Say why the source is not asked at the aware instant `now`, or return ""."""
+    if state.paused_because:
+        return f"Paused. {state.paused_because}"
+    if state.not_before_at and now < state.not_before_at:
+        return f"It asked to be left alone until {state.not_before_at:%Y-%m-%d %H:%M} UTC."
+    return ""
 
 
 def place(

@@ -1,0 +1,93 @@
+"""Addresses taken apart before anything is asked."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import quote, urljoin, urlsplit
+
+from digest.errors import SourceUnavailable
+from digest.sources.failures import UNHARMED, refused
+
+MAX_URL_LENGTH = 2000
+DEFAULT_PORTS = {"http": 80, "https": 443}
+_HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?\.?|[0-9a-f:.]*:[0-9a-f:.]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An address taken apart and found fit to be asked: `host` is ASCII and lower-case."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+    @property
+    def endpoint(self) -> tuple[str, int]:
+        """Host and port, as `HttpClient.allowed` names them."""
+        return self.host, self.port
+
+    @property
+    def url(self) -> str:
+        """The address again, normalised and without a fragment."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{host}{port}{self.path}"
+
+
+def read_url(url: str) -> Target:
+    """Take an http(s) address apart.
+
+    Raises:
+        SourceRefused: It is no such address, it holds a user name or password, or it is too long.
+            The message never repeats what could be a secret.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        host, port = (parts.hostname or "").encode("idna").decode("ascii").lower(), parts.port
+    except ValueError:
+        raise refused("The address cannot be read", "Correct `url`.") from None
+    if parts.scheme not in DEFAULT_PORTS:
+        scheme = parts.scheme if parts.scheme.isascii() else ""
+        raise refused(
+            f'The address uses "{scheme[:20]}:", and digest reads http and https only',
+            "Use the http or https address of the feed.",
+        )
+    if "@" in parts.netloc:
+        raise refused(
+            f"The address for {host[:80]} holds a user name or password, and digest sends none",
+            "Use an address without them.",
+        )
+    if not _HOST_NAME.fullmatch(host) or len(url) > MAX_URL_LENGTH or not url.isprintable():
+        raise refused("The address is too long or has no usable host name", "Correct `url`.")
+    path = quote(parts.path or "/", safe="/%:=&~+!$,;'@()*[]")
+    query = quote(parts.query, safe="/%:=&~+!$,;'@()*[]?")
+    return Target(
+        parts.scheme,
+        host,
+        DEFAULT_PORTS[parts.scheme] if port is None else port,
+        f"{path}?{query}" if query else path,
+    )
+
+
+def follow(target: Target, location: str) -> Target:
+    """Return where a redirect leads.
+
+    Raises:
+        SourceRefused: To an address of another kind, or from https to http.
+        SourceUnavailable: Nowhere.
+    """
+    if not location:
+        raise SourceUnavailable(f"{target.host} redirects without saying where. {UNHARMED}")
+    # Header values come as Latin-1; addresses that are not ASCII are meant as UTF-8.
+    location = location.encode("latin-1", "replace").decode("utf-8", "replace")
+    try:
+        joined = urljoin(target.url, location)
+    except ValueError:
+        raise refused(f"{target.host} redirects to an address that cannot be read", "") from None
+    following = read_url(joined)
+    if (target.scheme, following.scheme) == ("https", "http"):
+        raise refused(
+            f"{target.host} redirects from https to http on {following.host}",
+            "Ask the site for an https address, or give the http one in `url`.",
+        )
+    return following
