@@ -5,13 +5,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import cast
 
 from digest import __version__
-from digest.errors import ConfigError
-from digest.model.editions import Edition
 from digest.ports import Clock, Renderer, Source, Store
 from digest.project import Project, load, starter_root
 from digest.services.collection import CollectionService, SourceReport

@@ -125,7 +125,7 @@ class Store(Protocol):
         """Return those of `ids` that exist, by id."""
 
     def find_articles(self, words: str, *, limit: int) -> list[StoredArticle]:
-        """Return articles whose URL is `words` or whose title contains it (any case), newest first."""
+        """Return articles whose URL is `words` or whose title contains it, newest first."""
 
     def ratings_since(self, since: dt.datetime) -> list[RatedArticle]:
         """Return the rated articles first seen at or after `since`."""
@@ -146,13 +146,13 @@ class Store(Protocol):
             Conflict: The stored revision is not `edition.revision`.
         """
 
-    def lease(self, name: str, *, now: dt.datetime) -> AbstractContextManager[None]:
-        """Hold a named lease while the context is open, so that one run at a time does a job.
+    def hold(self, name: str) -> AbstractContextManager[None]:
+        """Hold a job's name while the context is open, so that one run at a time does it.
 
-        A lease whose holder died is taken over.
+        The system lets go of it when the holding process dies, however it dies.
 
         Raises:
-            HeldElsewhere: Another living process holds it; names that process.
+            HeldElsewhere: Another living process or thread holds it; names it where it can.
         """
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 
 from digest.model.articles import Article, Image, RawEntry
 from digest.normalising.dates import published
@@ -19,7 +20,7 @@ MAX_TOPIC = 40
 MAX_TOPICS = 5
 
 
-class Unusable(Exception):  # noqa: N818  # it is a verdict on an entry, not a fault
+class Unusable(Exception):
     """The entry cannot be an article; the text says why."""
 
 
@@ -73,6 +74,30 @@ def to_article(
         published_raw=clean_text(entry.published, limit=MAX_NAME),
         dated_ahead=dated_ahead,
         words=count_words(text),
+    )
+
+
+def merged(before: Article, after: Article) -> Article:
+    """Return what is kept of an article that is known as `before` and now comes as `after`.
+
+    Its own source's new words replace the old ones. Another source that carries it only adds what
+    is missing, so that two sources do not take turns in changing it. Nothing known is lost.
+    """
+    if after.source != before.source:
+        return replace(
+            before,
+            summary=before.summary or after.summary,
+            image=before.image or after.image,
+            rating=before.rating or after.rating,
+            published_at=before.published_at or after.published_at,
+        )
+    is_same_date = after.published_raw == before.published_raw or after.published_at is None
+    return replace(
+        after,
+        image=after.image or before.image,
+        rating=after.rating or before.rating,
+        # A date just ahead of the clock is read as "now", and must not move with each fetch.
+        published_at=before.published_at if is_same_date else after.published_at,
     )
 
 

@@ -15,7 +15,7 @@ from digest.ports import Placed, Source, Store
 from digest.settings import SourceSettings
 
 WORKERS = 8
-LEASE = "collect"
+JOB = "collect"
 
 log = structlog.get_logger(__name__)
 
@@ -79,7 +79,7 @@ class CollectionService:
         """
         chosen = self._chosen(only)
         reports: dict[str, SourceReport] = {}
-        with self._store.lease(LEASE, now=now):
+        with self._store.hold(JOB):
             pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="collect")
             try:
                 futures: dict[Future[SourceReport], str] = {
