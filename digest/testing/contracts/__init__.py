@@ -1,0 +1,1 @@
+"""Contract suites: subclass one, give it the thing to test, and pytest runs every promise."""

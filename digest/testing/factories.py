@@ -1,0 +1,84 @@
+"""Things to test with: each function makes a whole valid one, and takes what should differ."""
+
+import datetime as dt
+from typing import Any
+
+from digest.model.articles import Article, Image, Rating, StoredArticle
+from digest.model.editions import Edition, Period, Story
+
+NOON = dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC)
+"""A Tuesday."""
+
+
+def make_article(number: int = 1, **changes: Any) -> Article:
+    """Return an article; different numbers make different articles."""
+    values: dict[str, Any] = {
+        "key": f"https://news.example.com/{number}",
+        "url": f"https://news.example.com/{number}",
+        "title": f"Article number {number}",
+        "source": "Example",
+        "summary": f"What article {number} says in one sentence.",
+        "rating": Rating(mean=4.0, votes=10, origin="feed"),
+        "published_at": NOON - dt.timedelta(hours=number),
+        "published_raw": f"{number} hours before noon",
+        "language": "en",
+        "words": 400,
+    }
+    return Article(**(values | changes))
+
+
+def make_stored(number: int = 1, **changes: Any) -> StoredArticle:
+    """Return a stored article with `number` as its id."""
+    article = make_article(number, **changes)
+    return StoredArticle(
+        id=number, article=article, first_seen_at=NOON, belongs_at=article.published_at
+    )
+
+
+def make_period(**changes: Any) -> Period:
+    """Return the week that ends on Sunday 29 November 2026 at 18:00 in Berlin."""
+    end = dt.datetime(2026, 11, 29, 17, tzinfo=dt.UTC)
+    values: dict[str, Any] = {
+        "start": end - dt.timedelta(days=7),
+        "end": end,
+        "timezone": "Europe/Berlin",
+        "label": "2026-W48",
+    }
+    return Period(**(values | changes))
+
+
+def make_story(number: int = 1, **changes: Any) -> Story:
+    """Return the story at position `number`; the first is the lead and has a picture."""
+    image = Image(url="https://news.example.com/media/lead.jpg", width=1120, height=630, alt="")
+    values: dict[str, Any] = {
+        "article_id": number,
+        "position": number,
+        "lead": number == 1,
+        "headline": f"Headline number {number}",
+        "summary": f"What story {number} says in one sentence.",
+        "url": f"https://news.example.com/{number}",
+        "source": "Example",
+        "outlet": "",
+        "score": 4.0,
+        "rating": Rating(mean=4.0, votes=10, origin="feed"),
+        "topics": ("Apps",),
+        "language": "en",
+        "image": image if number == 1 else None,
+        "published_at": NOON - dt.timedelta(hours=number),
+        "words": 400,
+    }
+    return Story(**(values | changes))
+
+
+def make_edition(count: int = 3, **changes: Any) -> Edition:
+    """Return a draft with `count` stories."""
+    values: dict[str, Any] = {
+        "newsletter": "app-news-weekly",
+        "period": make_period(),
+        "subject": "Headline number 1, and two more",
+        "preheader": "Also: Headline number 2",
+        "intro": "The week in short.",
+        "stories": tuple(make_story(number) for number in range(1, count + 1)),
+        "candidates": count,
+    }
+    return Edition(**(values | changes))
