@@ -6,16 +6,23 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from digest import __version__
-from digest.ports import Clock, Renderer, Source, Store
+from digest.ports import Clock, Renderer, Store
 from digest.project import Project, load, starter_root
-from digest.services.collection import CollectionService, SourceReport
+from digest.services.collection import CollectionService, OpenSource, SourceReport
 from digest.services.editions import EditionService
-from digest.services.previews import Preview, PreviewService
+from digest.services.previews import Preview, PreviewService, rating_words, report
 from digest.settings import SourceSettings
 
+if TYPE_CHECKING:
+    from digest.viewer.page import PreviewPage
+
 MEDIA = Path("config") / "media"
+PICTURES = frozenset({".jpg", ".jpeg", ".png", ".gif"})
 
 
 class SystemClock:
@@ -84,20 +91,30 @@ class App:
         return PreviewService(self.project.settings.newsletter, self.renderer, build_message)
 
     @contextmanager
-    def open_sources(self) -> Iterator[Callable[[SourceSettings], Source]]:
-        """Yield what makes a Source of its settings; the parser processes live as long as it."""
+    def open_sources(self, *more: SourceSettings) -> Iterator[OpenSource]:
+        """Yield what makes a Source of its settings; the parser processes live as long as it.
+
+        Args:
+            more: Sources beside the project's own, for trying one before it is added.
+
+        Raises:
+            ConfigError: No installed plug-in makes a source of one of the kinds.
+        """
         from digest.sources.context import SourceContext
         from digest.sources.http import HttpClient
         from digest.sources.parsing import ParserPool
+        from digest.sources.plugins import factories, private_endpoints
 
+        settings = (*self.project.settings.source, *more)
+        makers = factories({source.kind for source in settings})
         public = self.project.settings.newsletter.public_url.rstrip("/")
         http = HttpClient(
-            user_agent=f"digest/{__version__} (+{public}/about-the-fetcher)",
-            allowed=_allowed_private(self.project.settings.source),
+            user_agent=f"digest/{__version__} (+{public})",
+            allowed=private_endpoints(settings),
         )
         with ParserPool() as parser:
             context = SourceContext(root=self.project.root, http=http, parser=parser)
-            yield lambda settings: _make_source(settings, context)
+            yield lambda source: makers[source.kind](source, context)
 
     def collect(
         self, *, only: str = "", progress: Callable[[SourceReport], None] = lambda _report: None
@@ -107,43 +124,85 @@ class App:
             service = CollectionService(self.store, self.project.settings.source, open_source)
             return service.collect(now=self.clock.now(), only=only, progress=progress)
 
+    def try_source(self, settings: SourceSettings) -> SourceReport:
+        """Fetch one source, which need not be in the settings, and store nothing."""
+        from digest.storage.store import open_store
+
+        with self.open_sources(settings) as open_source:
+            store = open_store("sqlite://")
+            try:
+                service = CollectionService(store, [settings], open_source)
+                [found] = service.collect(now=self.clock.now())
+                return found
+            finally:
+                store.close()
+
     def sample(self) -> "App":
         """Return an app with this project's newsletter and templates, but the starter's articles.
 
         Its store is in memory, so nothing of it stays.
         """
-        starter = load(starter_root(), {}, is_starter=True)
-        settings = replace_sources(self.project, starter)
-        return App(settings, self.clock)
+        starter = load(starter_root(), {})
+        settings = msgspec.structs.replace(self.project.settings, source=starter.settings.source)
+        project = replace(starter, settings=settings, templates_root=self.project.root)
+        return App(project, self.clock)
 
     def local_media(self) -> Mapping[str, Path]:
         """Return the newsletter's own pictures: their public URL and their file."""
-        public = self.project.settings.newsletter.public_url.rstrip("/")
-        folders = [starter_root() / MEDIA, self.project.root / MEDIA]
+        starter = load(starter_root(), {})
         return {
-            f"{public}/media/{path.name}": path
-            for folder in folders
-            if folder.is_dir()
-            for path in sorted(folder.iterdir())
-            if path.suffix.lower() in {".jpg", ".jpeg", ".png", ".gif"}
+            f"{project.settings.newsletter.public_url.rstrip('/')}/media/{path.name}": path
+            for project in (starter, self.project)
+            if (project.root / MEDIA).is_dir()
+            for path in sorted((project.root / MEDIA).iterdir())
+            if path.suffix.lower() in PICTURES
         }
 
     def write_preview(self, preview: Preview, out: Path) -> Mapping[str, str]:
         """Write the preview's folder at `out`, replacing an earlier one whole; return the files."""
         from digest.viewer.folder import write_preview
 
+        def document(files: Mapping[str, str]) -> bytes:
+            encoded = msgspec.json.encode(report(preview, files=files))
+            return msgspec.json.format(encoded, indent=2) + b"\n"
+
         return write_preview(
-            preview_page(preview, self.project), preview.eml, out, media=self.local_media()
+            self._page(preview), preview.eml, out, media=self.local_media(), report=document
         )
 
+    def _page(self, preview: Preview) -> "PreviewPage":
+        from digest.viewer.page import FindingRow, PreviewPage, StoryRow
 
-def replace_sources(project: Project, starter: Project) -> Project:
-    """Return `project` reading the starter's sources, from the starter's folder, in memory."""
-    import msgspec
-
-    settings = msgspec.structs.replace(
-        project.settings,
-        source=starter.settings.source,
-        database=msgspec.structs.replace(project.settings.database, url="sqlite:///:memory:"),
-    )
-    return replace(project, settings=settings)
+        edition, letter = preview.edition, self.project.settings.newsletter
+        return PreviewPage(
+            newsletter=letter.name,
+            edition=edition.period.label,
+            starts_at=edition.period.start,
+            ends_at=edition.period.end,
+            timezone=edition.period.timezone,
+            state=str(edition.state),
+            subject=preview.variant.subject,
+            preheader=preview.variant.preheader,
+            sender=letter.sender,
+            reader=preview.reader,
+            sha256=preview.variant.sha256,
+            html=preview.html,
+            text=preview.text,
+            stories=tuple(
+                StoryRow(
+                    position=story.position,
+                    headline=story.headline,
+                    source=story.outlet or story.source,
+                    score=story.score,
+                    lead=story.lead,
+                    rating=rating_words(story),
+                    reasons=tuple((reason.text, reason.stars) for reason in story.reasons),
+                )
+                for story in edition.stories
+            ),
+            findings=tuple(
+                FindingRow(f.rule, str(f.severity), f.message, f.story) for f in preview.findings
+            ),
+            notes=edition.notes,
+            is_sample=self.project.is_starter,
+        )

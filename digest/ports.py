@@ -8,6 +8,7 @@ from typing import Protocol
 
 from digest.model.articles import Article, StoredArticle
 from digest.model.editions import Edition, Variant
+from digest.model.messages import Envelope
 from digest.model.sources import Fetched, SourceState
 
 
@@ -50,6 +51,18 @@ class Renderer(Protocol):
 
         Raises:
             RenderError: A template is broken; names file and line.
+        """
+
+
+class MessageBuilder(Protocol):
+    """Turns an envelope into the bytes of a mail."""
+
+    def __call__(self, envelope: Envelope) -> bytes:
+        """Return the message; same envelope, same bytes.
+
+        Raises:
+            UsageError: The reader's address cannot be mailed.
+            ConfigError: The newsletter's own settings cannot stand in a header.
         """
 
 

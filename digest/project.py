@@ -27,7 +27,9 @@ class Project:
     """A folder with settings.
 
     `origins` tells for each "section.key" where its value comes from. `secrets` is never printed.
-    `is_starter` is True when no project was found and the packaged starter stands in.
+    `is_starter` is True for the packaged starter, which stands in where no project is: it shows the
+    sample and keeps nothing. `templates_root` is the folder whose templates come first, where that is
+    not `root`.
     """
 
     root: Path
@@ -35,6 +37,7 @@ class Project:
     origins: Mapping[str, str]
     secrets: Mapping[str, str] = field(repr=False, default_factory=dict)
     is_starter: bool = False
+    templates_root: Path | None = None
 
     @property
     def database_url(self) -> str:
@@ -50,7 +53,8 @@ class Project:
     @property
     def template_folders(self) -> tuple[Path, ...]:
         """Where templates are looked up: the project's own first, then the starter's."""
-        own, packaged = self.root / "templates", starter_root() / "templates"
+        own = (self.templates_root or self.root) / "templates"
+        packaged = starter_root() / "templates"
         return (own,) if own.resolve() == packaged.resolve() else (own, packaged)
 
 
@@ -91,10 +95,10 @@ def find_project(start: Path, environ: Mapping[str, str], explicit: Path | None 
     for folder in (start, *start.parents):
         if (folder / CONFIG).is_file():
             return load(folder, environ)
-    return load(starter_root(), environ, is_starter=True)
+    return load(starter_root(), environ)
 
 
-def load(root: Path, environ: Mapping[str, str], *, is_starter: bool = False) -> Project:
+def load(root: Path, environ: Mapping[str, str]) -> Project:
     """Load the settings of the project at `root`; see `find_project` for the errors."""
     document = _read_toml(root / CONFIG)
     problems: list[str] = []
@@ -120,7 +124,11 @@ def load(root: Path, environ: Mapping[str, str], *, is_starter: bool = False) ->
             hint="Every setting is explained in docs/settings.md and config/digest.toml.",
         )
     return Project(
-        root=root, settings=settings, origins=origins, secrets=secrets, is_starter=is_starter
+        root=root,
+        settings=settings,
+        origins=origins,
+        secrets=secrets,
+        is_starter=root.resolve() == starter_root(),
     )
 
 

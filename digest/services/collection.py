@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from digest.errors import SourceError, SourceGone, UsageError
+from digest.errors import SourceError, SourceGone, SourceUnavailable, UsageError
 from digest.model.articles import Article
 from digest.model.sources import Fetched, SourceState
 from digest.normalising.article import Unusable, to_article
@@ -16,6 +16,8 @@ from digest.settings import SourceSettings
 
 WORKERS = 8
 JOB = "collect"
+
+OpenSource = Callable[[SourceSettings], Source]
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +52,7 @@ class CollectionService:
         self,
         store: Store,
         sources: Sequence[SourceSettings],
-        open_source: Callable[[SourceSettings], Source],
+        open_source: OpenSource,
     ) -> None:
         self._store = store
         self._settings: Mapping[str, SourceSettings] = {s.name: s for s in sources}
@@ -112,6 +114,10 @@ class CollectionService:
             fetched = self._open_source(settings).fetch(state, now=now)
         except SourceError as error:
             return self._failed(state, error, now)
+        except Exception as error:  # a plug-in's fault must not cost the others
+            log.warning("source_crashed", source=settings.name, exc_info=error)
+            what = f"The source failed in a way it should not ({type(error).__name__})."
+            return self._failed(state, SourceUnavailable(what, hint="Report it as a bug."), now)
         placed, refused = place(fetched, settings, now=now)
         new_state = replace(fetched.state, baseline_at=state.baseline_at or now)
         added = self._store.record_fetch(new_state, placed, now=now)

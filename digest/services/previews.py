@@ -1,14 +1,15 @@
 """Previewing: the edition exactly as it would go, and touching nobody."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from digest.checking import Finding, Severity, check_mail
 from digest.merging import compile_variant
-from digest.model.editions import Edition, Variant
-from digest.ports import Renderer
+from digest.model.editions import Edition, Story, Variant
+from digest.model.messages import Envelope
+from digest.ports import MessageBuilder, Renderer
 from digest.settings import NewsletterSettings
 
 SOMEBODY = "reader@example.com"
@@ -36,14 +37,11 @@ class PreviewService:
     """Renders and checks an edition. No provider, no key, no row of any state, no network."""
 
     def __init__(
-        self,
-        newsletter: NewsletterSettings,
-        renderer: Renderer,
-        build_message: Callable[..., bytes],
+        self, newsletter: NewsletterSettings, renderer: Renderer, messages: MessageBuilder
     ) -> None:
         self._newsletter = newsletter
         self._renderer = renderer
-        self._build_message = build_message
+        self._messages = messages
 
     def preview(self, edition: Edition, *, now: dt.datetime, reader: str = "") -> Preview:
         """Render `edition` for `reader` (an address; "" for an invented one).
@@ -99,17 +97,27 @@ class PreviewService:
         html, text = bodies
         letter = self._newsletter
         host = letter.public_url.partition("://")[2].partition("/")[0].partition(":")[0]
-        return self._build_message(
-            sender=letter.sender,
-            to=values["address"],
-            subject=variant.subject,
-            html=html,
-            text=text,
-            date=now,
-            message_id=f"{edition.period.label}.preview@{host}",
-            list_unsubscribe=values["unsubscribe_url"],
-            list_id=f"{letter.slug}.{host}",
+        return self._messages(
+            Envelope(
+                sender=letter.sender,
+                to=values["address"],
+                subject=variant.subject,
+                html=html,
+                text=text,
+                date=now,
+                message_id=f"{edition.period.label}.preview@{host}",
+                list_unsubscribe=values["unsubscribe_url"],
+                list_id=f"{letter.slug}.{host}",
+            )
         )
+
+
+def rating_words(story: Story) -> str:
+    """Return a story's stars for people: "4.6 of 5 from 120 votes", "no votes yet"."""
+    if story.rating is None:
+        return "no votes yet"
+    noun = "vote" if story.rating.votes == 1 else "votes"
+    return f"{story.rating.mean:.1f} of 5 from {story.rating.votes:,} {noun}"
 
 
 def report(preview: Preview, *, files: Mapping[str, str]) -> dict[str, Any]:

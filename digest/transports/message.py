@@ -8,7 +8,6 @@ word such as `=?utf-8?q?x=0D=0ABcc=3A?=` into a header of its own (security rese
 import datetime as dt
 import hashlib
 import re
-from dataclasses import dataclass
 from email.charset import QP, Charset
 from email.generator import BytesGenerator
 from email.header import Header
@@ -20,6 +19,7 @@ from io import BytesIO
 from typing import NoReturn
 
 from digest.errors import ConfigError, DigestError, UsageError
+from digest.model.messages import Envelope
 from digest.normalising.text import header_text
 
 MAX_NAME = 100
@@ -39,27 +39,6 @@ _URI = re.compile(r"(?:https?|mailto):[!#-;=?-Z\[\]_a-z~]+")  # all that RFC 398
 # Lines are folded here: the package would also fold before a long URL, and leave its header's
 # first line empty, which some readers take for an empty header.
 _POLICY = compat32.clone(linesep="\r\n", max_line_length=None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
-    """Everything a mail is made of.
-
-    `sender` and `to` are one mailbox each: an address, or `Name <address>`. `date` is aware UTC.
-    `message_id` and `list_id` come without angle brackets. `list_unsubscribe` is the URL that
-    RFC 8058 posts to; `unsubscribe_mailto` is an address or a mailto: URL, or "" for none.
-    """
-
-    sender: str
-    to: str
-    subject: str
-    html: str
-    text: str
-    date: dt.datetime
-    message_id: str
-    list_unsubscribe: str
-    list_id: str
-    unsubscribe_mailto: str = ""
 
 
 def build_message(envelope: Envelope) -> bytes:

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.errors import ConfigError, DigestError, UsageError
+from digest.model.messages import Envelope
 from digest.normalising.text import header_text
-from digest.transports.message import Envelope, build_message
+from digest.transports.message import build_message
 
 ENVELOPE = Envelope(
     sender="App News Weekly <news@example.com>",

@@ -1,0 +1,1 @@
+"""Rendering: an edition becomes HTML and text that survive mail clients."""

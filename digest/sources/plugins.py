@@ -1,0 +1,50 @@
+"""Which kinds of sources there are: the entry points of the group "digest.sources"."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from importlib.metadata import entry_points
+
+from digest.errors import ConfigError, SourceRefused
+from digest.ports import Source
+from digest.settings import SourceSettings
+from digest.sources.context import SourceContext
+from digest.sources.targets import read_url
+
+GROUP = "digest.sources"
+
+SourceFactory = Callable[[SourceSettings, SourceContext], Source]
+
+
+def factories(kinds: Collection[str]) -> Mapping[str, SourceFactory]:
+    """Return what makes sources of these kinds; imports only the plug-ins that are needed.
+
+    Raises:
+        ConfigError: No plug-in has the name of a kind, or it cannot be imported.
+    """
+    installed = {point.name: point for point in entry_points(group=GROUP)}
+    found: dict[str, SourceFactory] = {}
+    for kind in sorted(kinds):
+        if kind not in installed:
+            raise ConfigError(
+                f"There is no kind of source named {kind!r}; nothing was done.",
+                hint=f"Installed kinds: {', '.join(sorted(installed)) or 'none'}.",
+            )
+        try:
+            found[kind] = installed[kind].load()
+        except (ImportError, AttributeError) as error:
+            raise ConfigError(
+                f"The plug-in for sources of kind {kind!r} cannot be loaded ({error}).",
+                hint="Install it again, or take its sources out of the settings.",
+            ) from error
+    return found
+
+
+def private_endpoints(sources: Iterable[SourceSettings]) -> frozenset[tuple[str, int]]:
+    """Return the exact hosts and ports that the settings allow to be private."""
+    endpoints = set()
+    for source in sources:
+        if source.allow_private:
+            try:
+                endpoints.add(read_url(source.url).endpoint)
+            except SourceRefused:
+                continue  # fetching it says what is wrong with the address
+    return frozenset(endpoints)
