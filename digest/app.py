@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from digest import __version__
+from digest.errors import UsageError
+from digest.model.articles import Article
 from digest.ports import Clock, Renderer, Store
 from digest.project import Project, load, starter_root
 from digest.services.collection import CollectionService, OpenSource, SourceReport
 from digest.services.editions import EditionService
 from digest.services.previews import Preview, PreviewService, rating_words, report
-from digest.settings import SourceSettings
+from digest.settings import DatabaseSettings, SourceSettings
 
 if TYPE_CHECKING:
     from digest.viewer.page import PreviewPage
 
 MEDIA = Path("config") / "media"
+IN_MEMORY = "sqlite://"
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".gif"})
 
 
@@ -91,11 +94,8 @@ class App:
         return PreviewService(self.project.settings.newsletter, self.renderer, build_message)
 
     @contextmanager
-    def open_sources(self, *more: SourceSettings) -> Iterator[OpenSource]:
+    def open_sources(self) -> Iterator[OpenSource]:
         """Yield what makes a Source of its settings; the parser processes live as long as it.
-
-        Args:
-            more: Sources beside the project's own, for trying one before it is added.
 
         Raises:
             ConfigError: No installed plug-in makes a source of one of the kinds.
@@ -105,7 +105,7 @@ class App:
         from digest.sources.parsing import ParserPool
         from digest.sources.plugins import factories, private_endpoints
 
-        settings = (*self.project.settings.source, *more)
+        settings = self.project.settings.source
         makers = factories({source.kind for source in settings})
         public = self.project.settings.newsletter.public_url.rstrip("/")
         http = HttpClient(
@@ -120,22 +120,28 @@ class App:
         self, *, only: str = "", progress: Callable[[SourceReport], None] = lambda _report: None
     ) -> list[SourceReport]:
         """Fetch the project's sources into the store; see `CollectionService.collect`."""
+        now = self.clock.now()
+        due = self.editions.period("", now=now)
         with self.open_sources() as open_source:
-            service = CollectionService(self.store, self.project.settings.source, open_source)
-            return service.collect(now=self.clock.now(), only=only, progress=progress)
+            sources = self.project.settings.source
+            service = CollectionService(self.store, sources, open_source, due=due)
+            return service.collect(now=now, only=only, progress=progress)
 
-    def try_source(self, settings: SourceSettings) -> SourceReport:
-        """Fetch one source, which need not be in the settings, and store nothing."""
-        from digest.storage.store import open_store
+    def try_source(self, settings: SourceSettings) -> tuple[SourceReport, list[Article]]:
+        """Fetch one source, which need not be in the settings, and store nothing.
 
-        with self.open_sources(settings) as open_source:
-            store = open_store("sqlite://")
-            try:
-                service = CollectionService(store, [settings], open_source)
-                [found] = service.collect(now=self.clock.now())
-                return found
-            finally:
-                store.close()
+        Returns:
+            How it went, and the articles in the source's order.
+        """
+        alone = msgspec.structs.replace(self.project.settings, source=(settings,))
+        project = replace(
+            self.project,
+            settings=msgspec.structs.replace(alone, database=DatabaseSettings(url=IN_MEMORY)),
+        )
+        with App(project, self.clock) as app:
+            [found] = app.collect()
+            stored = app.store.articles(range(1, app.store.article_count() + 1))
+            return found, [stored[number].article for number in sorted(stored)]
 
     def sample(self) -> "App":
         """Return an app with this project's newsletter and templates, but the starter's articles.
@@ -206,3 +212,22 @@ class App:
             notes=edition.notes,
             is_sample=self.project.is_starter,
         )
+
+
+def upgrade_database(project: Project) -> tuple[str, str]:
+    """Bring the database's schema up to date; return the versions before and after.
+
+    Raises:
+        UsageError: There is no project, and so no database.
+        SchemaMismatch: It is of a newer program; nothing was changed.
+        StoreError: The database cannot be used.
+    """
+    from digest.storage.store import SqlStore
+
+    if project.is_starter:
+        raise UsageError("There is no project here.", hint="Make one first: digest init DIR")
+    store = SqlStore(project.database_url)
+    try:
+        return store.upgrade()
+    finally:
+        store.close()

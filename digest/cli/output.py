@@ -1,7 +1,8 @@
 """What people and scripts see: results on stdout, notes on stderr."""
 
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
@@ -11,10 +12,12 @@ from digest.normalising.text import clean_text
 
 
 def plain(text: str) -> str:
-    """Return `text` without anything that could steer a terminal; line breaks stay."""
-    return "\n".join(
-        line[: len(line) - len(line.lstrip(" "))] + clean_text(line) for line in text.split("\n")
-    )
+    """Return `text` without anything that could steer a terminal; line ends and blanks stay."""
+    return re.sub(r"[^ \n]+", lambda word: clean_text(word[0]), text)
+
+
+WIDTH = 120
+"""Columns of a table that goes into a file or a pipe."""
 
 
 class Output:
@@ -35,6 +38,11 @@ class Output:
         if not self.quiet:
             click.echo(plain(text), err=True)
 
+    def notes(self, lines: Iterable[str]) -> None:
+        """Say several lines beside the result."""
+        for line in lines:
+            self.note(line)
+
     def document(self, value: Any) -> None:
         """Print `value` as one JSON document, if --json asks for it."""
         if self.json:
@@ -49,7 +57,9 @@ class Output:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", expand=False)
+        table = Table(
+            box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold", expand=False
+        )
         for number, name in enumerate(columns):
             is_right = name.endswith(">")
             table.add_column(
@@ -63,8 +73,11 @@ class Output:
         console = Console(
             file=sys.stdout,
             no_color=not self.color,
-            width=None if sys.stdout.isatty() else 120,
+            width=None if sys.stdout.isatty() else WIDTH,
             highlight=False,
-            soft_wrap=False,
         )
-        console.print(table)
+        with console.capture() as captured:
+            console.print(table)
+        for line in captured.get().splitlines():
+            click.echo(line.rstrip(), color=self.color)
+        click.echo()

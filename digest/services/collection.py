@@ -9,6 +9,7 @@ import structlog
 
 from digest.errors import SourceError, SourceGone, SourceUnavailable, UsageError
 from digest.model.articles import Article
+from digest.model.editions import Period
 from digest.model.sources import Fetched, SourceState
 from digest.normalising.article import Unusable, to_article
 from digest.ports import Placed, Source, Store
@@ -16,6 +17,9 @@ from digest.settings import SourceSettings
 
 WORKERS = 8
 JOB = "collect"
+TICK = dt.timedelta(microseconds=1)
+# A sample's dates are read as they are written, and then moved to this week.
+ANY_DATE = dt.datetime(9000, 1, 1, tzinfo=dt.UTC)
 
 OpenSource = Callable[[SourceSettings], Source]
 
@@ -53,8 +57,12 @@ class CollectionService:
         store: Store,
         sources: Sequence[SourceSettings],
         open_source: OpenSource,
+        *,
+        due: Period,
     ) -> None:
+        """Take the parts; `due` is the period whose edition is next, where samples belong."""
         self._store = store
+        self._due = due
         self._settings: Mapping[str, SourceSettings] = {s.name: s for s in sources}
         self._open_source = open_source
 
@@ -118,7 +126,7 @@ class CollectionService:
             log.warning("source_crashed", source=settings.name, exc_info=error)
             what = f"The source failed in a way it should not ({type(error).__name__})."
             return self._failed(state, SourceUnavailable(what, hint="Report it as a bug."), now)
-        placed, refused = place(fetched, settings, now=now)
+        placed, refused = place(fetched, settings, now=now, due=self._due)
         new_state = replace(fetched.state, baseline_at=state.baseline_at or now)
         added = self._store.record_fetch(new_state, placed, now=now)
         log.info("source_collected", source=settings.name, new=added.new, updated=added.updated)
@@ -170,17 +178,19 @@ def skip_reason(state: SourceState, *, now: dt.datetime) -> str:
 
 
 def place(
-    fetched: Fetched, settings: SourceSettings, *, now: dt.datetime
+    fetched: Fetched, settings: SourceSettings, *, now: dt.datetime, due: Period
 ) -> tuple[list[Placed], list[tuple[str, str]]]:
     """Turn fetched entries into articles, each with the instant that places it in a period.
 
     A source's first fetch is a baseline: its articles belong where their date puts them, and
     undated ones are only remembered. From then on an article belongs to its first sight
-    (research: a window on the published date loses 1.3 % of a week's articles for ever).
+    (research: a window on the published date loses 1.3 % of a week's articles for ever). A sample
+    (`newest = "today"`) is moved to today, and into the period that is due.
 
     Returns:
         The articles, and the entries that cannot be articles with the reason.
     """
+    is_sample = settings.newest == "today"
     articles: list[Article] = []
     refused: list[tuple[str, str]] = []
     for entry in fetched.entries:
@@ -189,34 +199,36 @@ def place(
                 to_article(
                     entry,
                     source=settings,
-                    fetched_at=now,
+                    fetched_at=ANY_DATE if is_sample else now,
                     feed_language=fetched.language,
                     feed_url=fetched.state.url,
                 )
             )
         except Unusable as error:
             refused.append((entry.title or entry.url or entry.id or "an entry", str(error)))
-    if settings.newest == "today":
-        articles = _moved_to_today(articles, now)
-    is_baseline = fetched.state.baseline_at is None
-    placed = [
-        Placed(article=a, belongs_at=_baseline_instant(a, now) if is_baseline else now)
-        for a in articles
-    ]
-    return placed, refused
-
-
-def _baseline_instant(article: Article, now: dt.datetime) -> dt.datetime | None:
-    return min(article.published_at, now) if article.published_at else None
-
-
-def _moved_to_today(articles: Sequence[Article], now: dt.datetime) -> list[Article]:
-    """Move all dates by the same number of whole days, so that the newest one is from today."""
-    dates = [a.published_at for a in articles if a.published_at]
-    if not dates:
-        return list(articles)
-    days = (now - max(dates)) // dt.timedelta(days=1)
-    shift = dt.timedelta(days=days)
+    if fetched.state.baseline_at is not None:
+        return [Placed(article=article, belongs_at=now) for article in articles], refused
+    if is_sample:
+        return _sample(articles, now, due), refused
     return [
-        replace(a, published_at=a.published_at + shift) if a.published_at else a for a in articles
-    ]
+        Placed(article=a, belongs_at=min(a.published_at, now) if a.published_at else None)
+        for a in articles
+    ], refused
+
+
+def _sample(articles: Sequence[Article], now: dt.datetime, due: Period) -> list[Placed]:
+    """Move all dates by the same number of whole days, so that the newest one is from today.
+
+    The articles belong to the period that is due, whichever day of the week it is.
+    """
+    dates = [a.published_at for a in articles if a.published_at]
+    shift = dt.timedelta(days=(now - max(dates)) // dt.timedelta(days=1) if dates else 0)
+    placed = []
+    for article in articles:
+        if article.published_at is None:
+            placed.append(Placed(article=article, belongs_at=None))
+            continue
+        at = article.published_at + shift
+        belongs_at = min(max(at, due.start), due.end - TICK)
+        placed.append(Placed(article=replace(article, published_at=at), belongs_at=belongs_at))
+    return placed

@@ -120,6 +120,22 @@ def rating_words(story: Story) -> str:
     return f"{story.rating.mean:.1f} of 5 from {story.rating.votes:,} {noun}"
 
 
+def story_document(story: Story) -> dict[str, Any]:
+    """Return a story with stable keys, for `--json`."""
+    return {
+        "position": story.position,
+        "lead": story.lead,
+        "article": story.article_id,
+        "title": story.headline,
+        "url": story.url,
+        "source": story.outlet or story.source,
+        "rating": story.rating.mean if story.rating else None,
+        "votes": story.rating.votes if story.rating else 0,
+        "score": story.score,
+        "reasons": [{"text": reason.text, "stars": reason.stars} for reason in story.reasons],
+    }
+
+
 def report(preview: Preview, *, files: Mapping[str, str]) -> dict[str, Any]:
     """Return the preview as one document with stable keys, for `--json` and report.json."""
     edition, variant = preview.edition, preview.variant
@@ -135,21 +151,7 @@ def report(preview: Preview, *, files: Mapping[str, str]) -> dict[str, Any]:
         "preheader": variant.preheader,
         "sha256": variant.sha256,
         "candidates": edition.candidates,
-        "stories": [
-            {
-                "position": story.position,
-                "lead": story.lead,
-                "article": story.article_id,
-                "title": story.headline,
-                "url": story.url,
-                "source": story.outlet or story.source,
-                "rating": story.rating.mean if story.rating else None,
-                "votes": story.rating.votes if story.rating else 0,
-                "score": story.score,
-                "reasons": [{"text": r.text, "stars": r.stars} for r in story.reasons],
-            }
-            for story in edition.stories
-        ],
+        "stories": [story_document(story) for story in edition.stories],
         "audience": {"planned": 0, "excluded": {}},
         "size": {
             "html": len(preview.html.encode()),

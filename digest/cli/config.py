@@ -1,0 +1,59 @@
+"""`digest config`: the settings and where they come from."""
+
+import re
+from typing import Any
+
+import click
+import msgspec
+
+from digest.cli.options import Options, common_options
+
+_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):[^@/\s]*@")
+
+
+@click.group(name="config", short_help="Show the settings and where they come from.")
+def command() -> None:
+    """Show the settings and where they come from."""
+
+
+@command.command("show")
+@common_options
+@click.pass_obj
+def show(options: Options) -> None:
+    """Show every setting with its value and where that comes from; secrets stay hidden."""
+    from digest.project import SECRETS, Project
+
+    out = options.output()
+    project: Project = options.load_project()
+    rows: list[tuple[str, Any, str]] = []
+    for section in msgspec.structs.fields(project.settings):
+        values = getattr(project.settings, section.name)
+        if section.name == "source":
+            origin = project.origins.get("source", "default")
+            rows += [(f"source {s.name!r}", f"{s.kind} {s.url}", origin) for s in values]
+            continue
+        for field in msgspec.structs.fields(values):
+            name = f"{section.encode_name}.{field.encode_name}"
+            value = getattr(values, field.name)
+            rows.append((name, _masked(value), project.origins.get(name, "default")))
+    for name in sorted(SECRETS):
+        known = bool(project.secrets.get(name))
+        rows.append((name, "set, hidden" if known else "", project.origins.get(name, "not set")))
+    out.document(
+        {
+            "project": "" if project.is_starter else str(project.root),
+            "settings": [{"key": k, "value": v, "origin": o} for k, v, o in rows],
+        }
+    )
+    out.line("The packaged sample" if project.is_starter else f"Project {project.root}")
+    out.table(("Setting", "Value", "From"), [(k, _shown(v), o) for k, v, o in rows])
+
+
+def _masked(value: Any) -> Any:
+    return _PASSWORD.sub(r"\1:…@", value) if isinstance(value, str) else value
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return ", ".join(str(part) for part in value)
+    return str(value).replace("\n", " ")

@@ -1,0 +1,238 @@
+"""`digest edition`: draft and curate an edition."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from digest.app import App
+from digest.cli.options import Options, common_options, edition_option
+from digest.cli.output import Output
+from digest.cli.tables import edition_line, period_words, story_table
+from digest.errors import UsageError
+from digest.model.editions import Edition
+from digest.periods import send_at
+from digest.services.previews import story_document
+
+ARTICLE = click.argument("reference", metavar="ARTICLE")
+
+
+@click.group(name="edition", short_help="Draft and curate an edition.")
+def command() -> None:
+    """Draft and curate an edition.
+
+    ARTICLE is the number that `digest rank` shows, a URL, or words of the title. Every command
+    takes --edition; without it, it is the edition that is due.
+    """
+
+
+@command.command("list")
+@common_options
+@click.pass_obj
+def show_list(options: Options) -> None:
+    """List the editions, newest first."""
+    out = options.output()
+    with options.open_app() as app:
+        editions = app.editions.all()
+        due = app.editions.period("", now=app.clock.now())
+        out.document({"due": due.label, "editions": [_document(edition) for edition in editions]})
+        if editions:
+            out.table(
+                ("Edition", "State", "Stories>", "Period", "Subject"),
+                [
+                    (
+                        edition.period.label,
+                        str(edition.state),
+                        str(len(edition.stories)),
+                        period_words(edition.period),
+                        edition.subject,
+                    )
+                    for edition in editions
+                ],
+            )
+        if not any(edition.period.label == due.label for edition in editions):
+            out.line(f"{due.label} is due and not drafted yet: digest edition draft")
+
+
+@command.command("show")
+@common_options
+@edition_option
+@click.pass_obj
+def show(options: Options, label: str) -> None:
+    """Show an edition; one that is not drafted yet as it would be drafted now."""
+    out = options.output()
+    with options.open_app() as app:
+        if app.project.is_starter:
+            app.collect()
+        edition = app.editions.compose(label, now=app.clock.now())
+        _show(app, out, edition)
+
+
+@command.command("draft")
+@common_options
+@edition_option
+@click.pass_obj
+def draft(options: Options, label: str) -> None:
+    """Draft an edition from the ranking; what editors decided and wrote stays."""
+    out = options.output()
+    with _curating(options) as app:
+        edition = app.editions.draft(label, now=app.clock.now())
+        _show(app, out, edition)
+        if len(edition.stories) < app.project.settings.edition.minimum_stories:
+            out.note("It has too few stories to go. Collect more: digest collect")
+
+
+@command.command("lead")
+@common_options
+@edition_option
+@ARTICLE
+@click.pass_obj
+def lead(options: Options, label: str, reference: str) -> None:
+    """Make ARTICLE the lead story."""
+    with _curating(options) as app:
+        edition = app.editions.lead(label, reference, now=app.clock.now())
+        _show(app, options.output(), edition)
+
+
+@command.command("pin")
+@common_options
+@edition_option
+@ARTICLE
+@click.argument("position", type=int)
+@click.pass_obj
+def pin(options: Options, label: str, reference: str, position: int) -> None:
+    """Fix ARTICLE at POSITION, whatever its score; a redraft keeps it there."""
+    with _curating(options) as app:
+        edition = app.editions.pin(label, reference, position, now=app.clock.now())
+        _show(app, options.output(), edition)
+
+
+@command.command("unpin")
+@common_options
+@edition_option
+@ARTICLE
+@click.pass_obj
+def unpin(options: Options, label: str, reference: str) -> None:
+    """Let ARTICLE stand where its score puts it, also as lead."""
+    with _curating(options) as app:
+        edition = app.editions.unpin(label, reference, now=app.clock.now())
+        _show(app, options.output(), edition)
+
+
+@command.command("move")
+@common_options
+@edition_option
+@ARTICLE
+@click.argument("position", type=int)
+@click.pass_obj
+def move(options: Options, label: str, reference: str, position: int) -> None:
+    """Move the story ARTICLE to POSITION and the others along; the order stays as it is shown."""
+    with _curating(options) as app:
+        edition = app.editions.move(label, reference, position, now=app.clock.now())
+        _show(app, options.output(), edition)
+
+
+@command.command("hide")
+@common_options
+@edition_option
+@ARTICLE
+@click.pass_obj
+def hide(options: Options, label: str, reference: str) -> None:
+    """Take ARTICLE out; the next candidate moves up."""
+    with _curating(options) as app:
+        edition = app.editions.hide(label, reference, now=app.clock.now())
+        _show(app, options.output(), edition)
+
+
+@command.command("unhide")
+@common_options
+@edition_option
+@ARTICLE
+@click.pass_obj
+def unhide(options: Options, label: str, reference: str) -> None:
+    """Let a hidden ARTICLE take part again."""
+    with _curating(options) as app:
+        edition = app.editions.unhide(label, reference, now=app.clock.now())
+        _show(app, options.output(), edition)
+
+
+@command.command("edit")
+@common_options
+@edition_option
+@click.argument("reference", metavar="[ARTICLE]", default="")
+@click.option("--headline", help="The story's headline.")
+@click.option("--summary", help="The story's summary.")
+@click.option("--subject", help="The mail's subject.")
+@click.option("--preheader", help="What inboxes show after the subject.")
+@click.option("--intro", help="The words before the first story.")
+@click.pass_obj
+def edit(options: Options, /, label: str, reference: str, **words: str | None) -> None:
+    """Write the words of a story (ARTICLE), or of the edition.
+
+    An empty text ("") brings back what was there before anybody wrote.
+    """
+    of_story = {name: words.pop(name) for name in ("headline", "summary")}
+    is_story = any(value is not None for value in of_story.values())
+    is_edition = any(value is not None for value in words.values())
+    if is_story and not reference:
+        raise click.UsageError("Name the story: digest edition edit ARTICLE --headline TEXT")
+    if not is_story and not is_edition:
+        raise click.UsageError("Say what to write, for example --subject TEXT.")
+    with _curating(options) as app:
+        now = app.clock.now()
+        if is_story:
+            edition = app.editions.edit_story(label, reference, **of_story, now=now)
+        if is_edition:
+            edition = app.editions.edit(
+                label,
+                subject=words["subject"],
+                preheader=words["preheader"],
+                intro=words["intro"],
+                now=now,
+            )
+        _show(app, options.output(), edition)
+
+
+def _curating(options: Options) -> App:
+    """Open the app for a change, which the starter could not keep."""
+    project = options.load_project()
+    if project.is_starter:
+        raise UsageError(
+            "There is no project here, and the sample keeps nothing.",
+            hint="Make a project: digest init DIR",
+        )
+    return options.open_app(project)
+
+
+def _show(app: App, out: Output, edition: Edition) -> None:
+    out.document(_document(edition))
+    out.line(edition_line(edition))
+    if edition.stories:
+        out.line(f"  Subject    {edition.subject}")
+        out.line(f"  Preheader  {edition.preheader}")
+    goes = send_at(edition.period, app.project.settings.schedule)
+    local = goes.astimezone(ZoneInfo(edition.period.timezone))
+    out.line(f"  Due        {local:%a %Y-%m-%d %H:%M} {edition.period.timezone}")
+    for note in edition.notes:
+        out.line(f"  Note       {note}")
+    out.line()
+    story_table(out, edition)
+
+
+def _document(edition: Edition) -> dict[str, Any]:
+    return {
+        "edition": edition.period.label,
+        "state": str(edition.state) if edition.id else "",
+        "period": {
+            "start": edition.period.start.isoformat(),
+            "end": edition.period.end.isoformat(),
+            "timezone": edition.period.timezone,
+        },
+        "subject": edition.subject,
+        "preheader": edition.preheader,
+        "intro": edition.intro,
+        "candidates": edition.candidates,
+        "notes": list(edition.notes),
+        "hidden": sorted(edition.hidden),
+        "stories": [story_document(story) for story in edition.stories],
+    }

@@ -1,0 +1,52 @@
+"""Long work on stderr: a bar on a terminal, else a line every ten seconds; nothing with -q."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from digest.cli.output import Output
+
+EVERY_SECONDS = 10.0
+
+
+@contextmanager
+def progress(out: Output, what: str, total: int) -> Iterator[Callable[[], None]]:
+    """Yield what is called after each of `total` steps; `what` names them in the plural."""
+    if out.quiet:
+        yield lambda: None
+    elif sys.stderr.isatty():
+        with _bar(out, what, total) as advance:
+            yield advance
+    else:
+        yield _lines(out, what, total)
+
+
+def _lines(out: Output, what: str, total: int) -> Callable[[], None]:
+    done, told_at = 0, time.monotonic()
+
+    def advance() -> None:
+        nonlocal done, told_at
+        done += 1
+        if time.monotonic() - told_at >= EVERY_SECONDS:
+            told_at = time.monotonic()
+            out.note(f"{done:,} of {total:,} {what}")
+
+    return advance
+
+
+@contextmanager
+def _bar(out: Output, what: str, total: int) -> Iterator[Callable[[], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("  {task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    console = Console(file=sys.stderr, no_color=not out.color)
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(what.capitalize(), total=total)
+        yield lambda: bar.advance(task)

@@ -1,0 +1,97 @@
+"""`digest rank`: the candidates in order, and why each stands where it stands."""
+
+from typing import Any
+
+import click
+
+from digest.cli.options import Options, common_options, edition_option
+from digest.cli.output import Output
+from digest.cli.tables import rating_cells
+from digest.errors import UsageError
+from digest.model.articles import RankedArticle
+from digest.model.editions import Period
+from digest.ranking import explain, origin
+
+FIRST = 25
+
+
+@click.command(name="rank", short_help="Show the candidates in order, and why.")
+@common_options
+@edition_option
+@click.option("--explain", "reference", default="", metavar="ARTICLE", help="Why one stands there.")
+@click.option("--all", "show_all", is_flag=True, help=f"All of them, not the first {FIRST}.")
+@click.pass_obj
+def command(options: Options, label: str, reference: str, show_all: bool) -> None:
+    """Show the candidates of an edition in order, and why.
+
+    ARTICLE is the number in the first column, a URL, or words of the title.
+    """
+    out = options.output()
+    with options.open_app() as app:
+        if app.project.is_starter:
+            app.collect()
+        now = app.clock.now()
+        period = app.editions.period(label, now=now)
+        ranked = app.editions.ranked(period, now=now)
+        if reference:
+            article = app.editions.find(reference, period, now=now)
+            _explain(out, article.id, ranked, period)
+            return
+        out.document(_document(ranked, period))
+        _table(out, ranked if show_all else ranked[:FIRST])
+        if not ranked:
+            out.line(f"{period.label} has no candidates yet. Collect some: digest collect")
+        elif not show_all and len(ranked) > FIRST:
+            out.line(f"{len(ranked) - FIRST} more: digest rank --all")
+
+
+def _explain(out: Output, article_id: int, ranked: list[RankedArticle], period: Period) -> None:
+    for place, item in enumerate(ranked, 1):
+        if item.stored.id == article_id:
+            article = item.stored.article
+            out.document({"edition": period.label, "place": place, **_row(item)})
+            out.line(f"{article.title} ({origin(article)})")
+            out.line(f"Number {place} of {len(ranked)} candidates of {period.label}.")
+            out.line(explain(item))
+            return
+    raise UsageError(
+        f"Article {article_id} is no candidate of {period.label}.",
+        hint="It belongs to another week, is too old, or was sent before: digest rank --all",
+    )
+
+
+def _table(out: Output, ranked: list[RankedArticle]) -> None:
+    rows = []
+    for item in ranked:
+        article = item.stored.article
+        rows.append(
+            (
+                str(item.stored.id),
+                f"{item.score:.2f}",
+                *rating_cells(article.rating),
+                article.title,
+                origin(article),
+                "held back" if item.held_back else "",
+            )
+        )
+    if rows:
+        out.table(("Article>", "Score>", "Rating>", "Votes>", "Title", "Source", ""), rows)
+
+
+def _document(ranked: list[RankedArticle], period: Period) -> dict[str, Any]:
+    return {"edition": period.label, "candidates": [_row(item) for item in ranked]}
+
+
+def _row(item: RankedArticle) -> dict[str, Any]:
+    article = item.stored.article
+    return {
+        "article": item.stored.id,
+        "title": article.title,
+        "url": article.url,
+        "source": origin(article),
+        "rating": article.rating.mean if article.rating else None,
+        "votes": article.rating.votes if article.rating else 0,
+        "score": item.score,
+        "reasons": [{"text": reason.text, "stars": reason.stars} for reason in item.reasons],
+        "held_back": item.held_back,
+    }

@@ -1,0 +1,154 @@
+"""`digest send --preview`: the due edition as it would go, without sending anything."""
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import click
+
+from digest.app import App
+from digest.checking import Finding, Severity
+from digest.cli import collect
+from digest.cli.options import Options, common_options, edition_option
+from digest.cli.output import Output
+from digest.cli.tables import edition_line, finding_lines, story_table
+from digest.model.editions import Edition
+from digest.services.previews import Preview, report
+
+CHECKS_FAILED = 5
+PREVIEWS = Path("previews")
+
+
+@click.command(name="send", short_help="Preview an edition: digest send --preview.")
+@common_options
+@edition_option
+@click.option("--preview", "is_preview", is_flag=True, help="Send nothing; show what would go.")
+@click.option("--as", "reader", metavar="ADDRESS", default="", help="As this reader would get it.")
+@click.option("--sample", is_flag=True, help="With the packaged sample articles.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder to write (default: previews/EDITION/).",
+)
+@click.option(
+    "--format", "form", type=click.Choice(["html", "text", "eml"]), help="Only this part, to -o."
+)
+@click.option("-o", "target", metavar="FILE", help="Where --format goes; - is standard output.")
+@click.option("--open/--no-open", "open_viewer", default=None, help="Open the viewer, or not.")
+@click.option("--collect/--no-collect", "may_collect", default=True, help="Fill an empty store.")
+@click.pass_obj
+def command(options: Options, /, is_preview: bool, **chosen: Any) -> int:
+    """Preview an edition: render it as it would go, check it, and show it.
+
+    A preview sends nothing and changes nothing. Only when the store is empty are the sources
+    fetched first.
+    """
+    if not is_preview:
+        raise click.UsageError(
+            "This version previews editions and does not send them yet: digest send --preview"
+        )
+    if chosen["target"] and not chosen["form"]:
+        raise click.UsageError("-o needs --format html, text or eml; --out names a folder.")
+    out = options.output()
+    with ExitStack() as stack:
+        app = stack.enter_context(options.open_app())
+        if chosen["sample"] and not app.project.is_starter:
+            app = stack.enter_context(app.sample())
+        if chosen["may_collect"]:
+            _fill_empty_store(app, out)
+        edition = app.editions.compose(chosen["label"], now=app.clock.now())
+        app.editions.require_enough(edition)
+        preview = app.previews.preview(edition, now=app.clock.now(), reader=chosen["reader"])
+        if chosen["form"]:
+            _write_part(preview, chosen["form"], chosen["target"] or "-")
+            out.notes(finding_lines(preview.findings))
+        else:
+            folder = chosen["out"] or _folder(app, edition)
+            files = app.write_preview(preview, folder)
+            _show(out, preview, files)
+            _open(out, folder / "index.html", chosen["open_viewer"])
+    return CHECKS_FAILED if preview.has_errors else 0
+
+
+def _fill_empty_store(app: App, out: Output) -> None:
+    if app.store.article_count() or not app.project.settings.source:
+        return
+    if not app.project.is_starter:
+        out.note("The store is empty, so the sources are fetched first.")
+    for done in collect.run(app, out):
+        if done.failed:
+            out.note(f"{done.name}: {done.error} {done.hint}")
+
+
+def _folder(app: App, edition: Edition) -> Path:
+    """Return the default folder: below the project, or below this folder where there is none."""
+    if app.project.is_starter:
+        name = f"sample-{edition.period.label}" if app.project.templates_root else ""
+        base = app.project.templates_root or Path()
+        return base / PREVIEWS / (name or edition.period.label)
+    return app.project.root / PREVIEWS / edition.period.label
+
+
+def _write_part(preview: Preview, form: str, target: str) -> None:
+    parts = {"html": preview.html.encode(), "text": preview.text.encode(), "eml": preview.eml}
+    with click.open_file(target, "wb", atomic=target != "-") as file:
+        file.write(parts[form])
+
+
+def _show(out: Output, preview: Preview, files: Mapping[str, str]) -> None:
+    edition = preview.edition
+    out.document(report(preview, files=files))
+    out.line(edition_line(edition))
+    out.line()
+    out.line(f"  Subject    {edition.subject}  ({len(edition.subject)} characters)")
+    out.line(f"  Preheader  {edition.preheader}")
+    out.line(f"  Goes to    nobody: a preview sends nothing (shown as {preview.reader} sees it)")
+    for note in edition.notes:
+        out.line(f"  Note       {note}")
+    out.line()
+    story_table(out, edition)
+    out.line(f"  Checks     {_verdict(preview.findings)}")
+    for line in finding_lines(preview.findings):
+        out.line(line)
+    html, text = len(preview.html.encode()), len(preview.text.encode())
+    out.line(f"  Size       {html / 1000:.1f} KB of HTML (Gmail cuts at 102), {text:,} B of text")
+    out.line(f"  Hash       {preview.variant.sha256}")
+    out.line(f"  Viewer     {_here(Path(files['index.html']))}")
+
+
+def _here(path: Path) -> Path:
+    """Return the path as somebody in this folder would type it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _verdict(findings: Sequence[Finding]) -> str:
+    if not findings:
+        return "ok, nothing found"
+    counts = {kind: sum(f.severity is kind for f in findings) for kind in Severity}
+    return ", ".join(f"{n} {kind}{'' if n == 1 else 's'}" for kind, n in counts.items() if n)
+
+
+def _open(out: Output, page: Path, wanted: bool | None) -> None:
+    """Open the viewer in a browser: if asked to, or where somebody sits before a display."""
+    if not (_has_display() if wanted is None else wanted):
+        out.line(f"  Open it    {_opener()} {shlex.quote(str(_here(page)))}")
+        return
+    import webbrowser
+
+    if not webbrowser.open(page.absolute().as_uri()):
+        out.note(f"No browser could be started. Open it yourself: {page}")
+
+
+def _has_display() -> bool:
+    if not sys.stdout.isatty() or any(os.environ.get(n) for n in ("CI", "SSH_CONNECTION")):
+        return False
+    is_desktop = sys.platform in ("darwin", "win32")
+    return is_desktop or any(os.environ.get(n) for n in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
+def _opener() -> str:
+    return {"darwin": "open", "win32": "start"}.get(sys.platform, "xdg-open")

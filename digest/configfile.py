@@ -1,0 +1,83 @@
+"""Changes to config/digest.toml that keep its comments and order: the only import of tomlkit."""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from digest.errors import ConfigError
+from digest.settings import SourceSettings
+
+
+def with_values(text: str, values: Mapping[str, str]) -> str:
+    """Return the TOML `text` with `values` ("section.key": value) in the place of the old ones."""
+    document = _parsed(text)
+    for name, value in values.items():
+        section, _, key = name.partition(".")
+        table: Any = document.setdefault(section, tomlkit.table())
+        table[key] = value
+    return tomlkit.dumps(document)
+
+
+def with_source(text: str, source: SourceSettings) -> str:
+    """Return the TOML `text` with one more [[source]], behind the others.
+
+    Raises:
+        ConfigError: `text` is no TOML.
+    """
+    document = _parsed(text)
+    table = tomlkit.table()
+    table["name"] = source.name
+    table["kind"] = source.kind
+    table["url"] = source.url
+    for key in ("timezone", "language"):
+        if value := getattr(source, key):
+            table[key] = value
+    if source.trust != 1.0:
+        table["trust"] = source.trust
+    if source.topics:
+        table["topics"] = list(source.topics)
+    if source.allow_private:
+        table["allow_private"] = True
+    sources: Any = document.get("source")
+    if sources is None:
+        sources = tomlkit.aot()
+        document["source"] = sources
+    # An empty line between this table and what stands before and after it.
+    table.add(tomlkit.nl())
+    sources.append(table)
+    return tomlkit.dumps(document)
+
+
+def _parsed(text: str) -> tomlkit.TOMLDocument:
+    try:
+        return tomlkit.parse(text)
+    except (TOMLKitError, ValueError, RecursionError) as error:
+        raise ConfigError(
+            f"The settings file is not valid TOML: {error}; it was left as it is.",
+            hint="Correct it first.",
+        ) from error
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Put `text` into the file at `path` in one step: whatever happens, it is the old or the new.
+
+    Raises:
+        OSError: The system refused; the old file is as it was.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            Path(name).chmod(path.stat().st_mode & 0o777)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
