@@ -1,9 +1,6 @@
 """Changes to config/digest.toml that keep its comments and order: the only import of tomlkit."""
 
-import os
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import tomlkit
@@ -62,22 +59,3 @@ def _parsed(text: str) -> tomlkit.TOMLDocument:
             hint="Correct it first.",
         ) from error
 
-
-def replace_file(path: Path, text: str) -> None:
-    """Put `text` into the file at `path` in one step: whatever happens, it is the old or the new.
-
-    Raises:
-        OSError: The system refused; the old file is as it was.
-    """
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            Path(name).chmod(path.stat().st_mode & 0o777)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

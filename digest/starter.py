@@ -1,7 +1,5 @@
 """Making a project: the packaged starter, copied into a folder and given a name."""
 
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +7,7 @@ from pathlib import Path
 from digest.configfile import with_values
 from digest.errors import ConfigError, UsageError
 from digest.project import CONFIG, starter_root
+from digest.wholefiles import write_new_file
 
 PARTS = ("templates", "config", "subscribers/README.md", "subscribers/example.csv")
 GITIGNORE = """# Real lists of readers, the database and previews stay out of version control.
@@ -59,7 +58,9 @@ def make_project(folder: Path, values: Mapping[str, str]) -> MadeProject:
     written: list[str] = []
     kept: list[str] = []
     for name, content in contents.items():
-        (written if _write_new(folder / name, content) else kept).append(name)
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        (written if write_new_file(path, content) else kept).append(name)
     return MadeProject(folder=folder, written=tuple(written), kept=tuple(kept))
 
 
@@ -77,18 +78,3 @@ def _names(starter: Path) -> Iterator[str]:
             if path.is_file() and path != starter / CONFIG:
                 yield path.relative_to(starter).as_posix()
 
-
-def _write_new(path: Path, content: bytes) -> bool:
-    """Write the file whole and return True, or return False if there is one already."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".digest-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(name).chmod(0o644)
-        path.hardlink_to(name)
-    except FileExistsError:
-        return False
-    finally:
-        Path(name).unlink(missing_ok=True)
-    return True

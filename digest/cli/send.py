@@ -18,6 +18,7 @@ from digest.cli.output import Output
 from digest.cli.tables import edition_line, finding_lines, story_table
 from digest.model.editions import Edition
 from digest.services.previews import Preview, report
+from digest.wholefiles import replace_file
 
 CHECKS_FAILED = 5
 PREVIEWS = Path("previews")
@@ -58,6 +59,7 @@ def command(options: Options, /, is_preview: bool, **chosen: Any) -> int:
         app = stack.enter_context(options.open_app())
         if chosen["sample"] and not app.project.is_starter:
             app = stack.enter_context(app.sample())
+        app.editions.period(chosen["label"], now=app.clock.now())  # before any work for a wrong one
         if chosen["may_collect"]:
             _fill_empty_store(app, out)
         edition = app.editions.compose(chosen["label"], now=app.clock.now())
@@ -95,8 +97,11 @@ def _folder(app: App, edition: Edition) -> Path:
 
 def _write_part(preview: Preview, form: str, target: str) -> None:
     parts = {"html": preview.html.encode(), "text": preview.text.encode(), "eml": preview.eml}
-    with click.open_file(target, "wb", atomic=target != "-") as file:
-        file.write(parts[form])
+    if target == "-":
+        sys.stdout.buffer.write(parts[form])
+        sys.stdout.buffer.flush()
+    else:
+        replace_file(Path(target), parts[form])
 
 
 def _show(out: Output, preview: Preview, files: Mapping[str, str]) -> None:

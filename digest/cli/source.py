@@ -155,8 +155,9 @@ def _show_trial(out: Output, report: SourceReport, articles: list[Article]) -> N
 @click.pass_obj
 def add(options: Options, /, name: str, url: str, untried: bool, **rest: Any) -> int:
     """Try a source, and add it to config/digest.toml when it works."""
-    from digest.configfile import replace_file, with_source
+    from digest.configfile import with_source
     from digest.project import CONFIG, Project
+    from digest.wholefiles import replace_file
 
     out = options.output()
     project: Project = options.load_project()
@@ -175,7 +176,7 @@ def add(options: Options, /, name: str, url: str, untried: bool, **rest: Any) ->
         _show_trial(out, report, articles)
     is_added = untried or not report.failed
     if is_added:
-        replace_file(path, after)
+        replace_file(path, after.encode())
     out.document({"added": is_added, "name": name, "error": report.error, "hint": report.hint})
     if is_added:
         out.line(f"Added {name} to {CONFIG}. Next: digest collect")

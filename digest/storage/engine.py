@@ -99,6 +99,7 @@ def explained(error: SQLAlchemyError) -> StoreError:
     known = (
         ("locked", "The database is busy with another run", "Run it again in a moment."),
         ("full", "The disk is full", "Free some space and run it again."),
+        ("disk i/o", "The disk is full or does not work", "Free some space and run it again."),
         ("readonly", "The database may not be written", "Check the permissions of its folder."),
         ("read-only", "The database may not be written", "Check its permissions."),
         ("unable to open", "The database cannot be opened", "Check database.url and permissions."),

@@ -1,0 +1,48 @@
+"""Files that are there whole or not at all, whatever happens while they are written."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put `content` into the file at `path`, new or old, in one step; an old one keeps its mode.
+
+    Raises:
+        OSError: The system refused; an old file is as it was.
+    """
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+    with _written_beside(path, content, mode) as written:
+        written.replace(path)
+
+
+def write_new_file(path: Path, content: bytes) -> bool:
+    """Write the file at `path` and return True, or leave what is there and return False.
+
+    Raises:
+        OSError: The system refused; there is no new file.
+    """
+    with _written_beside(path, content, 0o644) as written:
+        try:
+            path.hardlink_to(written)
+        except FileExistsError:
+            return False
+    return True
+
+
+@contextmanager
+def _written_beside(path: Path, content: bytes, mode: int) -> Iterator[Path]:
+    """Yield a file with `content` in the folder of `path`; it is gone afterwards."""
+    handle, name = tempfile.mkstemp(prefix=".digest-", dir=path.parent)
+    written = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        written.chmod(mode)
+        yield written
+    finally:
+        written.unlink(missing_ok=True)
