@@ -15,11 +15,11 @@ MAX_BYTES = 5_000_000
 
 
 @click.command(name="check", short_help="Look for faults in a mail.")
-@common_options
 @edition_option
 @click.argument(
     "file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False)
 )
+@common_options
 @click.pass_obj
 def command(options: Options, label: str, file: Path | None) -> int:
     """Look for faults in the mail of an edition, or in FILE, any HTML file.

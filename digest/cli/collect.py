@@ -15,8 +15,8 @@ SOME_FAILED = 7
 
 
 @click.command(name="collect", short_help="Fetch the sources into the store.")
-@common_options
 @click.option("--source", "only", default="", metavar="NAME", help="Only this source.")
+@common_options
 @click.pass_obj
 def command(options: Options, only: str) -> int:
     """Fetch the sources into the store.

@@ -55,8 +55,8 @@ def show_list(options: Options) -> None:
 
 
 @command.command("show")
-@common_options
 @edition_option
+@common_options
 @click.pass_obj
 def show(options: Options, label: str) -> None:
     """Show an edition; one that is not drafted yet as it would be drafted now."""
@@ -69,8 +69,8 @@ def show(options: Options, label: str) -> None:
 
 
 @command.command("draft")
-@common_options
 @edition_option
+@common_options
 @click.pass_obj
 def draft(options: Options, label: str) -> None:
     """Draft an edition from the ranking; what editors decided and wrote stays."""
@@ -83,9 +83,9 @@ def draft(options: Options, label: str) -> None:
 
 
 @command.command("lead")
-@common_options
 @edition_option
 @ARTICLE
+@common_options
 @click.pass_obj
 def lead(options: Options, label: str, reference: str) -> None:
     """Make ARTICLE the lead story."""
@@ -95,10 +95,10 @@ def lead(options: Options, label: str, reference: str) -> None:
 
 
 @command.command("pin")
-@common_options
 @edition_option
 @ARTICLE
 @click.argument("position", type=int)
+@common_options
 @click.pass_obj
 def pin(options: Options, label: str, reference: str, position: int) -> None:
     """Fix ARTICLE at POSITION, whatever its score; a redraft keeps it there."""
@@ -108,9 +108,9 @@ def pin(options: Options, label: str, reference: str, position: int) -> None:
 
 
 @command.command("unpin")
-@common_options
 @edition_option
 @ARTICLE
+@common_options
 @click.pass_obj
 def unpin(options: Options, label: str, reference: str) -> None:
     """Let ARTICLE stand where its score puts it, also as lead."""
@@ -120,10 +120,10 @@ def unpin(options: Options, label: str, reference: str) -> None:
 
 
 @command.command("move")
-@common_options
 @edition_option
 @ARTICLE
 @click.argument("position", type=int)
+@common_options
 @click.pass_obj
 def move(options: Options, label: str, reference: str, position: int) -> None:
     """Move the story ARTICLE to POSITION and the others along; the order stays as it is shown."""
@@ -133,9 +133,9 @@ def move(options: Options, label: str, reference: str, position: int) -> None:
 
 
 @command.command("hide")
-@common_options
 @edition_option
 @ARTICLE
+@common_options
 @click.pass_obj
 def hide(options: Options, label: str, reference: str) -> None:
     """Take ARTICLE out; the next candidate moves up."""
@@ -145,9 +145,9 @@ def hide(options: Options, label: str, reference: str) -> None:
 
 
 @command.command("unhide")
-@common_options
 @edition_option
 @ARTICLE
+@common_options
 @click.pass_obj
 def unhide(options: Options, label: str, reference: str) -> None:
     """Let a hidden ARTICLE take part again."""
@@ -157,7 +157,6 @@ def unhide(options: Options, label: str, reference: str) -> None:
 
 
 @command.command("edit")
-@common_options
 @edition_option
 @click.argument("reference", metavar="[ARTICLE]", default="")
 @click.option("--headline", help="The story's headline.")
@@ -165,6 +164,7 @@ def unhide(options: Options, label: str, reference: str) -> None:
 @click.option("--subject", help="The mail's subject.")
 @click.option("--preheader", help="What inboxes show after the subject.")
 @click.option("--intro", help="The words before the first story.")
+@common_options
 @click.pass_obj
 def edit(options: Options, /, label: str, reference: str, **words: str | None) -> None:
     """Write the words of a story (ARTICLE), or of the edition.

@@ -19,13 +19,13 @@ QUESTIONS = {
 
 
 @click.command(name="init", short_help="Make a new project in a folder.")
-@common_options
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--name", help="Name of the newsletter.")
 @click.option("--from", "sender", metavar="SENDER", help='Sender: "Name <address>".')
 @click.option("--public-url", metavar="URL", help="Where its web pages will be.")
 @click.option("--timezone", metavar="ZONE", help="Time zone, e.g. Europe/Berlin.")
 @click.option("--postal-address", metavar="TEXT", help="Postal address for the footer.")
+@common_options
 @click.pass_obj
 def command(options: Options, /, folder: Path, **answers: str | None) -> None:
     """Make a new project in DIR: settings, templates, and a sample to start from.

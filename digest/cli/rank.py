@@ -16,10 +16,10 @@ FIRST = 25
 
 
 @click.command(name="rank", short_help="Show the candidates in order, and why.")
-@common_options
 @edition_option
 @click.option("--explain", "reference", default="", metavar="ARTICLE", help="Why one stands there.")
 @click.option("--all", "show_all", is_flag=True, help=f"All of them, not the first {FIRST}.")
+@common_options
 @click.pass_obj
 def command(options: Options, label: str, reference: str, show_all: bool) -> None:
     """Show the candidates of an edition in order, and why.

@@ -25,7 +25,6 @@ PREVIEWS = Path("previews")
 
 
 @click.command(name="send", short_help="Preview an edition: digest send --preview.")
-@common_options
 @edition_option
 @click.option("--preview", "is_preview", is_flag=True, help="Send nothing; show what would go.")
 @click.option("--as", "reader", metavar="ADDRESS", default="", help="As this reader would get it.")
@@ -41,6 +40,7 @@ PREVIEWS = Path("previews")
 @click.option("-o", "target", metavar="FILE", help="Where --format goes; - is standard output.")
 @click.option("--open/--no-open", "open_viewer", default=None, help="Open the viewer, or not.")
 @click.option("--collect/--no-collect", "may_collect", default=True, help="Fill an empty store.")
+@common_options
 @click.pass_obj
 def command(options: Options, /, is_preview: bool, **chosen: Any) -> int:
     """Preview an edition: render it as it would go, check it, and show it.

@@ -76,10 +76,10 @@ def _state(state: SourceState) -> str:
 
 
 @command.command("test")
-@common_options
 @click.argument("name_or_url", metavar="NAME-OR-URL")
 @click.option("--kind", default="feed", help="What it is, where it is no source of the project.")
 @click.option("--allow-private", is_flag=True, help="It is on a private host that you run.")
+@common_options
 @click.pass_obj
 def test(options: Options, name_or_url: str, kind: str, allow_private: bool) -> int:
     """Fetch one source and show what it brings; nothing is stored."""
@@ -142,7 +142,6 @@ def _show_trial(out: Output, report: SourceReport, articles: list[Article]) -> N
 
 
 @command.command("add")
-@common_options
 @click.argument("name")
 @click.argument("url")
 @click.option("--kind", default="feed", help="feed, files, or a plug-in's kind.")
@@ -152,6 +151,7 @@ def _show_trial(out: Output, report: SourceReport, articles: list[Article]) -> N
 @click.option("--language", default="", help="Where it states none.")
 @click.option("--allow-private", is_flag=True, help="It is on a private host that you run.")
 @click.option("--untried", is_flag=True, help="Add it although it cannot be fetched now.")
+@common_options
 @click.pass_obj
 def add(options: Options, /, name: str, url: str, untried: bool, **rest: Any) -> int:
     """Try a source, and add it to config/digest.toml when it works."""
@@ -201,8 +201,8 @@ def _check(root: Any, text: str) -> None:
 
 
 @command.command("pause")
-@common_options
 @click.argument("name")
+@common_options
 @click.pass_obj
 def pause(options: Options, name: str) -> None:
     """Leave a source alone until it is resumed."""
@@ -210,8 +210,8 @@ def pause(options: Options, name: str) -> None:
 
 
 @command.command("resume")
-@common_options
 @click.argument("name")
+@common_options
 @click.pass_obj
 def resume(options: Options, name: str) -> None:
     """Fetch a paused source again."""

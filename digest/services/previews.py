@@ -72,7 +72,7 @@ class PreviewService:
             text=variant.text,
             subject=variant.subject,
             preheader=variant.preheader,
-            stories=[(s.headline, s.url, s.summary) for s in edition.stories],
+            stories=[(s.headline, s.url, _words(s)) for s in edition.stories],
             tokens=variant.tokens,
             postal_address=self._newsletter.postal_address,
         )
@@ -110,6 +110,11 @@ class PreviewService:
                 list_id=f"{letter.slug}.{host}",
             )
         )
+
+
+def _words(story: Story) -> str:
+    """Return what a source wrote beside the headline; oddities there are no template's fault."""
+    return " ".join((story.summary, story.outlet, story.source, *story.topics))
 
 
 def rating_words(story: Story) -> str:

@@ -11,6 +11,7 @@ import io
 import re
 import time
 import zlib
+from dataclasses import replace
 from html.entities import html5
 from typing import Any
 from xml.parsers import expat
@@ -287,8 +288,7 @@ def _entry(item: Any, feed_base: str) -> RawEntry:
         published_guess=_date(item)[1],
         language=_word(title_detail, "language"),
         topics=_topics(item),
-        image=_image(item, enclosures, base)
-        or first_image(content.get("value") or _word(item, "summary"), base),
+        image=_image(item, enclosures, content.get("value") or _word(item, "summary"), base),
         rating=_rating(item),
     )
 
@@ -331,8 +331,8 @@ def _topics(item: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in plain if name))[:_MAX_TOPICS]
 
 
-def _image(item: Any, enclosures: list[Any], base: str) -> Image | None:
-    """Choose the largest of the pictures that the entry states, those without a size last."""
+def _image(item: Any, enclosures: list[Any], markup: str, base: str) -> Image | None:
+    """Choose the largest of the stated pictures, else the first in the text, which describes it."""
     stated = [
         *(part for part in item.get("media_content") or () if _is_picture(part)),
         *(item.get("media_thumbnail") or ()),
@@ -345,7 +345,11 @@ def _image(item: Any, enclosures: list[Any], base: str) -> Image | None:
         for part in stated
         if (url := web_url(part.get("url"), base))
     ]
-    return max(images, key=lambda image: (image.width or 0) * (image.height or 0), default=None)
+    shown = first_image(markup, base)
+    largest = max(images, key=lambda image: (image.width or 0) * (image.height or 0), default=shown)
+    if largest and shown and largest.url == shown.url:
+        return replace(largest, alt=shown.alt)
+    return largest
 
 
 def _is_picture(part: Any) -> bool:

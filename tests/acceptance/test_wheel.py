@@ -53,8 +53,8 @@ def build_wheel(folder: Path) -> Path:
     (tree / "subscribers" / "readers.csv").write_text(READERS, encoding="utf-8")
     (tree / "subscribers" / "2026").mkdir()
     (tree / "subscribers" / "2026" / "spring.csv").write_text(READERS, encoding="utf-8")
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder / "dist"]
-    subprocess.run(build, cwd=tree, check=True, capture_output=True)
+    build = ("-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist"))
+    subprocess.run([sys.executable, *build], cwd=tree, check=True, capture_output=True)
     [wheel] = (folder / "dist").iterdir()
     return wheel
 
@@ -67,12 +67,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     home = folder / "home"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True)
     python = home / "bin" / "python"
-    pip = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check"]
-    subprocess.run(
-        [*pip, "install", "--quiet", "--no-deps", "--no-index", wheel],
-        check=True,
-        capture_output=True,
-    )
+    pip = ("-m", "pip", "--python", str(python), "--disable-pip-version-check", "--quiet")
+    install = ("install", "--no-deps", "--no-index", str(wheel))
+    subprocess.run([sys.executable, *pip, *install], check=True, capture_output=True)
     [site] = home.glob("lib/python*/site-packages")
     # A path file adds our packages, but not what our own path files point to: not this checkout.
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")

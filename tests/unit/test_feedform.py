@@ -201,3 +201,16 @@ def test_text_encoded_twice_is_set_right() -> None:
     doubled = "Größe’s".encode().decode("cp1252")
     assert doubled != "Größe’s"
     assert parse(rss(f"<item><title>{doubled}</title></item>")).entries[0].title == "Größe’s"
+
+
+def test_picture_takes_its_description_from_the_text_that_shows_it() -> None:
+    media = '<media:content url="https://x.example.com/{}.jpg" medium="image" width="900"/>'
+    shown = '<description>&lt;img src="/one.jpg" alt="An owl" &gt;</description>'
+    feed = (
+        '<rss version="2.0" xmlns:media="http://search.yahoo.com/mrss/"><channel>{}</channel></rss>'
+    )
+    for name, alt in (("one", "An owl"), ("two", "")):
+        item = f"<item><title>T</title>{media.format(name)}{shown}</item>"
+        image = parse(feed.format(item)).entries[0].image
+        assert image is not None
+        assert (image.url[-7:], image.alt) == (f"{name}.jpg", alt)

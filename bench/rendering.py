@@ -1,0 +1,51 @@
+"""Rendering an edition of ten stories: the first in a process, and the ones after it."""
+
+import sys
+import time
+from pathlib import Path
+
+from bench.measure import best, row, run
+from digest.project import load, starter_root
+from digest.rendering.inlining import inline
+from digest.rendering.renderer import MailRenderer
+from digest.testing.factories import make_edition
+
+COLD = """
+from bench.rendering import renderer
+from digest.testing.factories import make_edition
+renderer().render(make_edition(10))
+"""
+
+
+def renderer() -> MailRenderer:
+    """Return the renderer of the starter's templates."""
+    project = load(starter_root(), {})
+    return MailRenderer(project.template_folders, project.settings.newsletter)
+
+
+def main() -> None:
+    """Print the figures; ratios are to Python starting and doing nothing."""
+    here = Path(__file__).parent.parent
+    nothing, _ = best(5, lambda: run([sys.executable, "-c", "pass"], cwd=here).seconds)
+    cold, _ = best(5, lambda: run([sys.executable, "-c", COLD], cwd=here).seconds)
+    row("python -c pass", nothing, nothing)
+    row("cold: a new process renders one mail", cold, nothing)
+    made = renderer()
+    edition = make_edition(10)
+    variant = made.render(edition)
+    warm, least = best(30, lambda: _timed(lambda: made.render(edition)))
+    row("warm: one mail, rendered and inlined", warm, nothing, f"least {least * 1000:.1f} ms")
+    alone, least = best(30, lambda: _timed(lambda: inline(_source(made))))
+    row("warm: of that, Premailer", alone, nothing, f"least {least * 1000:.1f} ms")
+    print(f"{'HTML of ten stories':<46} {len(variant.html.encode()):>9,} bytes")
+
+
+def _source(made: MailRenderer) -> str:
+    return made.source(make_edition(10))
+
+
+def _timed(work: object) -> float:
+    assert callable(work)
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
