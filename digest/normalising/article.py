@@ -15,6 +15,7 @@ from digest.normalising.urls import article_key, domain, web_link
 from digest.settings import SourceSettings
 
 MAX_TITLE = 160
+MAX_MADE_TITLE = 80
 MAX_NAME = 80
 MAX_TOPIC = 40
 MAX_TOPICS = 5
@@ -45,7 +46,7 @@ def to_article(
         Unusable: It has neither title nor text.
     """
     text = clean_text(entry.text or entry.summary)
-    title = clean_text(entry.title, limit=MAX_TITLE) or cut(clean_text(entry.text), 80)
+    title = clean_text(entry.title, limit=MAX_TITLE) or cut(text, MAX_MADE_TITLE)
     if not title:
         raise Unusable("it has neither a title nor a text")
     url = web_link(entry.url, feed_url)
@@ -59,7 +60,7 @@ def to_article(
     )
     outlet = clean_text(entry.outlet, limit=MAX_NAME)
     return Article(
-        key=article_key(url) or _text_key(entry.id, title, text),
+        key=article_key(url) or _text_key(entry.id, source.name, title, text),
         title=title,
         source=source.name,
         url=url,
@@ -101,9 +102,10 @@ def merged(before: Article, after: Article) -> Article:
     )
 
 
-def _text_key(entry_id: str, title: str, text: str) -> str:
-    # An id stays when the words are corrected; without one the title has to do.
-    basis = entry_id.strip() or f"{title}\n{text[:200]}"
+def _text_key(entry_id: str, source: str, title: str, text: str) -> str:
+    # An id stays when the words are corrected, but two sources may both have an entry "1"; without
+    # one the words have to do.
+    basis = f"{source}\n{entry_id.strip()}" if entry_id.strip() else f"{title}\n{text[:200]}"
     return "text:" + hashlib.sha256(basis.encode("utf-8", "replace")).hexdigest()
 
 

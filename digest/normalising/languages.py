@@ -2,8 +2,11 @@
 
 import re
 
-_TAG = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2}|\d{3}))?(?:[-_].*)?")
-MIN_LETTERS = 80
+_TAG = re.compile(
+    r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2}|[0-9]{3}))?(?:[-_].*)?"
+)
+MIN_LETTERS = 40
+_UNTOLD = frozenset({"und", "mul", "mis", "zxx"})  # ISO 639: undetermined, several, none
 
 
 def language_tag(tag: str) -> str:
@@ -12,6 +15,8 @@ def language_tag(tag: str) -> str:
     if not found:
         return ""
     language, script, region = found.groups()
+    if language.lower() in _UNTOLD:
+        return ""
     parts = [language.lower(), (script or "").title(), (region or "").upper()]
     return "-".join(part for part in parts if part)
 
@@ -22,10 +27,12 @@ def language_of(text: str, *stated: str) -> str:
     Telling the language costs a large import, so it only happens where nothing is stated.
     """
     for tag in stated:
-        if found := language_tag(tag):
-            return found
+        if known := language_tag(tag):
+            return known
     if sum(character.isalpha() for character in text) < MIN_LETTERS:
         return ""
     import py3langid
 
-    return str(py3langid.classify(text[:1000])[0])
+    found = str(py3langid.classify(text[:1000])[0])
+    # English headlines full of names are now and then taken for Nigerian Pidgin.
+    return language_tag({"pcm": "en"}.get(found, found))

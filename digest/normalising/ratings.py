@@ -4,9 +4,11 @@ import math
 import re
 
 from digest.model.articles import Rating, RawRating
+from digest.normalising.text import clean_text
 
 MAX_VOTES = 10_000_000
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_THOUSANDS = re.compile(r"[.,'’\s](?=[0-9]{3}(?![0-9]))")
 
 
 def to_rating(raw: RawRating | None) -> Rating | None:
@@ -24,7 +26,8 @@ def to_rating(raw: RawRating | None) -> Rating | None:
     if not worst < best or not worst <= value <= best:
         return None
     mean = 1 + 4 * (value - worst) / (best - worst)
-    return Rating(mean=round(mean, 4), votes=min(votes, MAX_VOTES), origin=raw.origin)
+    origin = clean_text(raw.origin, limit=40)
+    return Rating(mean=round(mean, 4), votes=min(votes, MAX_VOTES), origin=origin)
 
 
 def _number(text: str) -> float | None:
@@ -34,5 +37,6 @@ def _number(text: str) -> float | None:
 
 
 def _count(text: str) -> int:
-    digits = re.sub(r"[.,'’\s](?=\d{3}(?!\d))", "", text.strip())
-    return int(digits) if re.fullmatch(r"[0-9]{1,12}", digits) else 0
+    """Read "1,204", "1.204", "1 204" and "95.0" (a number from JSON); 0 is what is none."""
+    found = re.fullmatch(r"([0-9]{1,12})(?:\.0{1,2})?", _THOUSANDS.sub("", text.strip()))
+    return int(found[1]) if found else 0

