@@ -13,38 +13,51 @@ from jinja2 import (
     TemplateNotFound,
     TemplateSyntaxError,
 )
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from digest.errors import RenderError
+from digest.rendering.plaintext import wrapped
 
 SUFFIX = ".j2"
 
 
 def make_environment(folders: Sequence[Path]) -> Environment:
-    """Return an environment that looks a template up in `folders`, first found first.
+    """Return an environment that looks a template up in `folders`, file by file, first found first.
 
     Names with ".html" in them are escaped; an unknown variable is an error, never an empty place.
+    Templates get at no private attribute of a view and change nothing that they are given. Beside
+    Jinja2's own filters there is `wrapped`, for plain text.
     """
-    return Environment(
+    environment = ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(folders),
-        autoescape=lambda name: bool(name) and ".html" in str(name),
+        autoescape=_is_html,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["wrapped"] = wrapped
+    return environment
+
+
+def _is_html(name: str | None) -> bool:
+    return name is None or ".html" in name
 
 
 def render_template(environment: Environment, name: str, values: Mapping[str, Any]) -> str:
     """Return the rendered template.
 
     Raises:
-        RenderError: It is missing, has a syntax error, or uses what does not exist.
+        RenderError: It is missing, cannot be read, has a syntax error, uses what does not exist, or
+            includes itself without an end.
     """
     try:
         return environment.get_template(name).render(values)
     except TemplateNotFound as error:
+        where = _line(error, environment)
         raise RenderError(
-            f"The template {error.name} is missing; nothing was written.",
+            f"{where + ': ' if where else ''}The template {error.name} is missing; "
+            "nothing was written.",
             hint="Take it from the starter again, or correct the name that includes it.",
         ) from error
     except TemplateSyntaxError as error:
@@ -53,7 +66,16 @@ def render_template(environment: Environment, name: str, values: Mapping[str, An
             "Nothing was written.",
             hint="Correct that line and run it again.",
         ) from error
-    except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+    except (
+        TemplateError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        OSError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         # A template runs what its author wrote, so these are faults of the template.
         where = _line(error, environment)
         raise RenderError(

@@ -6,23 +6,19 @@ So it sees our own templates with escaped text only, and its work is checked aft
 """
 
 import os
-import re
 import threading
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
 from digest.errors import RenderError
-from digest.merging import count_tokens
+from digest.rendering.guards import check_after, check_before
 
 CACHE_ENTRIES = "4096"
+"""The default of 128 is less than one mail needs, and slower than no cache at all."""
+
 _LOCK = threading.Lock()
-_FORBIDDEN = (
-    (re.compile(r"@import", re.IGNORECASE), "@import"),
-    (re.compile(r"<link[^>]+stylesheet", re.IGNORECASE), "a linked style sheet"),
-    (re.compile(r"<base\b", re.IGNORECASE), "<base>"),
-)
-_LEFTOVERS = re.compile(r"\{\{|\{%|\{#")
-_KEPT_STYLE = re.compile(r'<style data-premailer="ignore">(.*?)</style>', re.DOTALL)
+_WITH_ATTRIBUTES = frozenset({"body", "table", "tr", "th", "td"})
 
 
 def inline(html: str) -> str:
@@ -34,38 +30,18 @@ def inline(html: str) -> str:
     Raises:
         RenderError: The templates hold what Premailer cannot be trusted with, or it lost something.
     """
-    _check_before(html)
+    check_before(html)
     with _LOCK:  # its CSS library keeps state for the whole process
-        inlined = str(_premailer()(html).transform(pretty_print=False))
-    _check_after(html, inlined)
+        try:
+            inlined = str(_premailer()(html).transform(pretty_print=False))
+        except Exception as error:  # three libraries, each with errors of its own
+            raise RenderError(
+                f"The mail's style sheet cannot be moved into the elements: {error}. "
+                "Nothing was written.",
+                hint="Look at the theme's base.css; docs/templates.md lists what it may hold.",
+            ) from error
+    check_after(html, inlined)
     return inlined + "\n"
-
-
-def _check_before(html: str) -> None:
-    if not html.startswith("<!DOCTYPE html>"):
-        raise _broken("does not begin with <!DOCTYPE html>, so mail clients would guess its rules")
-    if '<meta charset="utf-8">' not in html:
-        raise _broken('has no <meta charset="utf-8">')
-    for pattern, name in _FORBIDDEN:
-        if pattern.search(html):
-            raise _broken(f"has {name}, which mail clients drop and which could fetch something")
-    if found := _LEFTOVERS.search(html):
-        raise _broken(f"still holds {found[0]!r}")
-
-
-def _check_after(before: str, after: str) -> None:
-    if count_tokens(before) != count_tokens(after):
-        raise _broken("lost a reader's token on its way through the inliner")
-    for kept in _KEPT_STYLE.findall(before):
-        if kept not in after:
-            raise _broken("lost a style sheet on its way through the inliner")
-
-
-def _broken(what: str) -> RenderError:
-    return RenderError(
-        f"The rendered mail {what}; nothing was written.",
-        hint="Compare your templates/ with the packaged ones: digest init --help",
-    )
 
 
 @lru_cache(maxsize=1)
@@ -75,10 +51,22 @@ def _premailer() -> Any:
     import logging
 
     import cssutils
-    from premailer import Premailer
+    from premailer import Premailer, premailer
+    from premailer.merge_style import csstext_to_pairs
 
     cssutils.log.setLevel(logging.CRITICAL)
-    parser = cssutils.CSSParser(fetcher=lambda _url: ("utf-8", b""), validate=False)
+    cssutils.ser.prefs.minimizeColorHash = False  # some clients know six digits only
+    # It raises, because a rule with a typing error would be left out without a word.
+    parser = cssutils.CSSParser(
+        fetcher=lambda _url: ("utf-8", b""), validate=False, raiseExceptions=True
+    )
+
+    def merge(inline_style: str, styles: Any, _pseudo_classes: Any, **_options: Any) -> str:
+        # Named, so that this call and a selector of the same text are two entries of the cache.
+        own = csstext_to_pairs(inline_style, validate=False)
+        return merge_in_order([*styles, own])
+
+    premailer.merge_styles = merge  # it is a function of the module, not a method
 
     class QuietPremailer(Premailer):  # type: ignore[misc]  # it has no types
         def __init__(self, html: str) -> None:
@@ -98,4 +86,25 @@ def _premailer() -> Any:
         def _parse_css_string(self, css_body: str, validate: bool = True) -> Any:
             return parser.parseString(css_body)
 
+        def _style_to_basic_html_attributes(
+            self, element: Any, style_content: str, force: bool = False
+        ) -> None:
+            # bgcolor and align are attributes of tables; elsewhere they are no HTML.
+            if element.tag in _WITH_ATTRIBUTES:
+                super()._style_to_basic_html_attributes(element, style_content, force=force)
+
     return QuietPremailer
+
+
+def merge_in_order(styles: Sequence[Iterable[tuple[str, str]]]) -> str:
+    """Return one style attribute of declarations in rising weight; the last word counts.
+
+    Premailer's own merge leaves a property where it first stood, so that a shorthand between two
+    declarations of one side wins against the later one.
+    """
+    merged: dict[str, str] = {}
+    for style in styles:
+        for name, value in style:
+            merged.pop(name, None)
+            merged[name] = value
+    return "; ".join(f"{name}:{value}" for name, value in merged.items())

@@ -53,12 +53,12 @@ class MailRenderer:
         _require_tokens(html, "edition.html.j2")
         _require_tokens(text, "edition.txt.j2", names=("unsubscribe_url",))
         return Variant(
-            subject=edition.subject,
-            preheader=edition.preheader,
+            subject=mail.subject,
+            preheader=mail.preheader,
             html=html,
             text=text,
             tokens=count_tokens(html),
-            sha256=_digest(edition.subject, edition.preheader, html, text),
+            sha256=_digest(mail.subject, mail.preheader, html, text),
         )
 
 

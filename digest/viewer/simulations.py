@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from lxml import etree, html
 
 NOT_LOADED = (
-    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 40 24'"
-    " preserveAspectRatio='xMidYMid slice'%3E%3Cpath fill='%23c9ced6' d='M0 0h40v24H0z'/%3E%3Cpath"
-    " fill='%23aeb5c0' d='m9 19 7-9 5 6 3-3 6 6zM27 6a2 2 0 1 0 0 4 2 2 0 0 0 0-4'/%3E%3C/svg%3E"
+    "data:image/svg+xml,%3Csvg%20xmlns='http://www.w3.org/2000/svg'%20viewBox='0%200%2040%2024'"
+    "%20preserveAspectRatio='xMidYMid%20slice'%3E%3Cpath%20fill='%23c9ced6'"
+    "%20d='M0%200h40v24H0z'/%3E%3Cpath%20fill='%23aeb5c0'%20d='m9%2019%207-9%205%206%203-3%206"
+    "%206zM27%206a2%202%200%201%200%200%204%202%202%200%200%200%200-4'/%3E%3C/svg%3E"
 )
 """Stands in for a picture that is on the web: the viewer sends no request."""
 

@@ -42,9 +42,9 @@ def test_command_line_page_shows_the_help_of_every_command() -> None:
     page = CLI_PAGE.read_text(encoding="utf-8")
     head, rest = page.split(BEGIN)
     shown, tail = rest.split(END)
-    if os.environ.get("DIGEST_DOCS") == "write":
+    if os.environ.get("DIGEST_TEST_DOCS") == "write":
         CLI_PAGE.write_text(head + BEGIN + reference() + END + tail, encoding="utf-8")
-    assert shown == reference(), "run this test with DIGEST_DOCS=write and review the diff"
+    assert shown == reference(), "run this test with DIGEST_TEST_DOCS=write and review the diff"
 
 
 def test_every_exit_code_is_explained() -> None:

@@ -64,7 +64,8 @@ PAGE = PreviewPage(
 
 
 def text_of(page: str) -> str:
-    return " ".join(lxml_html.fromstring(page).text_content().split())
+    """Return what a page says; elements side by side are words of their own."""
+    return " ".join(" ".join(lxml_html.fromstring(page).itertext()).split())
 
 
 def test_dark_copy_shows_the_dark_rules_and_light_copies_never_do() -> None:
