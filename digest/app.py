@@ -94,8 +94,10 @@ class App:
         return PreviewService(self.project.settings.newsletter, self.renderer, build_message)
 
     @contextmanager
-    def open_sources(self) -> Iterator[OpenSource]:
-        """Yield what makes a Source of its settings; the parser processes live as long as it.
+    def open_sources(self) -> Iterator[tuple[OpenSource, Callable[[], None]]]:
+        """Yield what makes a Source of its settings, and what cuts all fetches under way.
+
+        The parser processes live as long as the context.
 
         Raises:
             ConfigError: No installed plug-in makes a source of one of the kinds.
@@ -114,7 +116,12 @@ class App:
         )
         with ParserPool() as parser:
             context = SourceContext(root=self.project.root, http=http, parser=parser)
-            yield lambda source: makers[source.kind](source, context)
+
+            def stop() -> None:
+                http.stop()
+                parser.close()
+
+            yield lambda source: makers[source.kind](source, context), stop
 
     def collect(
         self, *, only: str = "", progress: Callable[[SourceReport], None] = lambda _report: None
@@ -122,9 +129,9 @@ class App:
         """Fetch the project's sources into the store; see `CollectionService.collect`."""
         now = self.clock.now()
         due = self.editions.period("", now=now)
-        with self.open_sources() as open_source:
+        with self.open_sources() as (open_source, stop):
             sources = self.project.settings.source
-            service = CollectionService(self.store, sources, open_source, due=due)
+            service = CollectionService(self.store, sources, open_source, due=due, stop=stop)
             return service.collect(now=now, only=only, progress=progress)
 
     def try_source(self, settings: SourceSettings) -> tuple[SourceReport, list[Article]]:

@@ -58,4 +58,3 @@ def _parsed(text: str) -> tomlkit.TOMLDocument:
             f"The settings file is not valid TOML: {error}; it was left as it is.",
             hint="Correct it first.",
         ) from error
-

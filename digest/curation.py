@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from digest.model.articles import RankedArticle, Reason
 from digest.model.editions import Edition, Story
+from digest.normalising.text import shorten
 
 SUBJECT_LENGTH = 78  # longer subjects are cut by most inboxes
 PREHEADER_LENGTH = 120
@@ -20,7 +21,7 @@ class Curation:
     """What editors decided about an edition, kept when it is drafted again.
 
     `pins` maps article ids to positions (1 is the lead's), `edited` holds the stories whose words
-    an editor wrote, by article id.
+    an editor wrote, by article id, whether or not they are in the edition now.
     """
 
     lead: int | None = None
@@ -31,29 +32,63 @@ class Curation:
 
 def curation_of(edition: Edition) -> Curation:
     """Return what editors decided about `edition`."""
+    written = [s for s in edition.stories if s.headline_edited or s.summary_edited]
     return Curation(
         lead=edition.lead_article_id,
         pins={s.article_id: s.pinned_at for s in edition.stories if s.pinned_at is not None},
         hidden=edition.hidden,
-        edited={s.article_id: s for s in edition.stories if s.headline_edited or s.summary_edited},
+        edited={s.article_id: s for s in (*edition.aside, *written)},
     )
+
+
+def pinned(curation: Curation, article_id: int, position: int | None) -> Curation:
+    """Return the decisions with the article fixed at `position`, or let go where that is None.
+
+    The lead that is fixed elsewhere or let go is the lead no longer.
+    """
+    pins = {key: value for key, value in curation.pins.items() if key != article_id}
+    lead = None if curation.lead == article_id else curation.lead
+    if position is None:
+        return replace(curation, lead=lead, pins=pins)
+    if position == 1:
+        lead = article_id
+    else:
+        pins[article_id] = position
+    return replace(curation, lead=lead, pins=pins, hidden=curation.hidden - {article_id})
+
+
+def moved(curation: Curation, stories: Sequence[Story], article_id: int, position: int) -> Curation:
+    """Return the decisions that put one of `stories` at `position` and shift the others along.
+
+    The moved story is pinned there. Of the others, those that an editor had placed keep the place
+    to which the move shifts them, and the rest goes on following the ranking.
+    """
+    order = [s.article_id for s in stories if s.article_id != article_id]
+    order.insert(position - 1, article_id)
+    placed_by_hand = {article_id, curation.lead, *curation.pins}
+    pins = {key: place for place, key in enumerate(order, 1) if key in placed_by_hand}
+    lead = order[0] if pins.pop(order[0], None) else None
+    return replace(curation, lead=lead, pins=pins)
 
 
 def choose(ranked: Sequence[RankedArticle], curation: Curation, *, size: int) -> tuple[Story, ...]:
     """Return at most `size` stories in their order.
 
-    `ranked` is best first with the caps already marked. The lead and pinned articles are in
-    whatever their score or cap says, as long as they are among `ranked` and not hidden.
+    `ranked` has the caps already marked, and who comes first in it is chosen first; what is held
+    back only fills what is left. The order of the stories is that of their scores. The lead and
+    pinned articles are in whatever their score or cap says, as long as they are among `ranked` and
+    not hidden.
     """
-    wanted = set(curation.pins) | ({curation.lead} if curation.lead is not None else set())
-    open_to_all = [r for r in ranked if r.stored.id not in curation.hidden]
-    chosen = [r for r in open_to_all if r.stored.id in wanted][:size]
-    rest = (r for r in open_to_all if r.stored.id not in wanted and not r.held_back)
-    chosen.extend(item for item, _ in zip(rest, range(size - len(chosen)), strict=False))
-    places = {item.stored.id: index for index, item in enumerate(ranked)}
-    chosen.sort(key=lambda item: places[item.stored.id])
-    would_be = {item.stored.id: number for number, item in enumerate(chosen, 1)}
-    stories = [_story(item, curation, would_be[item.stored.id]) for item in chosen]
+    by_id = {r.stored.id: r for r in ranked if r.stored.id not in curation.hidden}
+    places = {key: place for place, key in enumerate(by_id)}
+    by_hand = [curation.lead, *sorted(curation.pins, key=lambda key: curation.pins[key])]
+    wanted = [key for key in dict.fromkeys(by_hand) if key in by_id]
+    rest = sorted(
+        by_id.keys() - set(wanted), key=lambda key: (by_id[key].held_back != "", places[key])
+    )
+    chosen = [by_id[key] for key in [*wanted, *rest][:size] if key is not None]
+    chosen.sort(key=lambda item: (-item.score, places[item.stored.id]))
+    stories = [_story(item, curation, number) for number, item in enumerate(chosen, 1)]
     return arrange(stories, curation.lead)
 
 
@@ -62,14 +97,14 @@ def arrange(stories: Sequence[Story], lead: int | None) -> tuple[Story, ...]:
 
     A pin beyond the end stands last. Two pins on one place keep their order.
     """
-    pinned = sorted(
+    fixed = sorted(
         (s for s in stories if s.pinned_at is not None and s.article_id != lead),
         key=lambda s: s.pinned_at or 0,
     )
     order = [s for s in stories if s.pinned_at is None and s.article_id != lead]
     first = [s for s in stories if s.article_id == lead]
     order[:0] = first
-    for story in pinned:
+    for story in fixed:
         place = max((story.pinned_at or 1) - 1, len(first))
         order.insert(place, story)
     return tuple(
@@ -119,6 +154,18 @@ def keep_words(story: Story, kept: Story) -> Story:
     return story
 
 
+def with_stories(edition: Edition, stories: Sequence[Story], curation: Curation) -> Edition:
+    """Return the edition with these stories and what editors decided to arrive at them."""
+    inside = {story.article_id for story in stories}
+    return replace(
+        edition,
+        stories=tuple(stories),
+        lead_article_id=curation.lead,
+        hidden=curation.hidden,
+        aside=tuple(s for key, s in curation.edited.items() if key not in inside),
+    )
+
+
 def with_envelope(edition: Edition) -> Edition:
     """Return the edition with subject and preheader made from its stories, unless edited."""
     if not edition.stories:
@@ -152,12 +199,3 @@ def make_preheader(stories: Sequence[Story]) -> str:
             break
         line = longer
     return shorten(line, PREHEADER_LENGTH)
-
-
-def shorten(text: str, limit: int) -> str:
-    """Return `text`, cut at a blank and marked with "…" if it is longer than `limit`."""
-    if len(text) <= limit:
-        return text
-    head = text[: limit - 1]
-    cut = head.rsplit(" ", 1)[0] if " " in head[limit // 2 :] else head
-    return cut.rstrip(" ,;:–-") + "…"

@@ -15,15 +15,26 @@ from digest.normalising.text import clean_text
 from digest.normalising.urls import web_link
 
 NAMES = ("address", "unsubscribe_url", "preferences_url", "web_url")
-_TOKEN = re.compile(r"xDIGEST[a-z]+x")
+_MARK = "xDIGEST"
+_TOKEN = re.compile(rf"{_MARK}[a-wyz]+x")  # ends at its first x, whatever stands behind it
 
 
 def token(name: str) -> str:
     """Return the token that stands for `name`, one of NAMES."""
-    return f"xDIGEST{name.replace('_', '')}x"
+    return f"{_MARK}{name.replace('_', '')}x"
 
 
 TOKENS: Mapping[str, str] = {name: token(name) for name in NAMES}
+
+
+def shown_text(text: str) -> str:
+    """Return a stranger's `text` cleaned, on one line, and with no token in it to be filled."""
+    return clean_text(text).replace(_MARK, _MARK.lower())
+
+
+def shown_link(url: str) -> str:
+    """Return a stranger's `url` rebuilt, or "" if it is no web link; a token is spelt otherwise."""
+    return web_link(url).replace(_MARK, "x%44IGEST")
 
 
 def count_tokens(text: str) -> dict[str, int]:

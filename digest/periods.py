@@ -2,10 +2,14 @@
 
 Boundaries are wall times in the newsletter's zone, turned into instants once. A wall time that a
 clock change skips means the first instant after the gap; one that happens twice means the first.
+Each boundary ends the week named by the ISO week of the last wall time before it, so that the
+weeks are numbered one by one whatever the clocks do.
 """
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from digest.errors import UsageError
@@ -15,6 +19,11 @@ from digest.settings import ScheduleSettings
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 WEEK = dt.timedelta(days=7)
 TICK = dt.timedelta(microseconds=1)
+# How many weeks around an instant its period is looked for. Where no setting was changed, one
+# would do; a changed zone or weekday moves an end by at most a week and a day.
+REACH = 4
+YEARS = range(1970, 9000)  # beyond them the calendar's own limits are near
+_LABEL = re.compile(r"([0-9]{4})-W([0-9]{2})")
 
 
 def instant(wall: dt.datetime, zone: ZoneInfo) -> dt.datetime:
@@ -36,24 +45,40 @@ def instant(wall: dt.datetime, zone: ZoneInfo) -> dt.datetime:
     return high
 
 
-def _first_at_or_after(start: dt.datetime, weekly: str, zone: ZoneInfo) -> dt.datetime:
-    """Return the first instant >= `start` at which the weekly wall time "mon 07:00" comes."""
+@dataclass(frozen=True, slots=True, order=True)
+class _Boundary:
+    """An instant at which a week ends, and the Monday of the ISO week that it ends."""
+
+    at: dt.datetime
+    week: dt.date
+
+
+def _boundary(week: dt.date, weekly: str, zone: ZoneInfo) -> _Boundary:
+    """Return the weekly wall time "sun 18:00" that ends the ISO week of the Monday `week`."""
+    day, clock = _weekday_and_time(weekly)
+    date = week + dt.timedelta(days=day)
+    if (day, clock) == (0, dt.time()):
+        date += WEEK  # Monday 00:00 is the end of Sunday
+    return _Boundary(instant(dt.datetime.combine(date, clock), zone), week)
+
+
+def _weekday_and_time(weekly: str) -> tuple[int, dt.time]:
     day, _, clock = weekly.partition(" ")
     hour, minute = (int(part) for part in clock.split(":"))
-    local = start.astimezone(zone).date()
-    # Starts a week early: a gap can push a boundary past midnight into the day of `start`.
-    offset = (WEEKDAYS.index(day) - local.weekday()) % 7 - 7
-    for week in range(4):
-        date = local + dt.timedelta(days=offset + 7 * week)
-        found = instant(dt.datetime.combine(date, dt.time(hour, minute)), zone)
-        if found >= start:
-            return found
-    raise AssertionError("a weekly time comes every week")  # pragma: no cover
+    return WEEKDAYS.index(day), dt.time(hour, minute)
 
 
-def _label(end: dt.datetime, zone: ZoneInfo) -> str:
-    year, week, _ = (end - TICK).astimezone(zone).isocalendar()
-    return f"{year}-W{week:02d}"
+def _label(week: dt.date) -> str:
+    year, number, _ = week.isocalendar()
+    return f"{year}-W{number:02d}"
+
+
+def _week(label: str) -> dt.date:
+    """Return the Monday of the ISO week that `label` names; ValueError where it names none."""
+    found = _LABEL.fullmatch(label)
+    if not found or int(found[1]) not in YEARS:
+        raise ValueError(label)
+    return dt.date.fromisocalendar(int(found[1]), int(found[2]), 1)
 
 
 def period_containing(
@@ -65,31 +90,70 @@ def period_containing(
         at: Aware instant.
         schedule: Names the weekly boundary, `period_ends`.
         timezone: IANA name of the newsletter's zone.
-        known: Periods that editions already have. They are kept as they are, and the next one
-            starts where the last of them ended, so a changed zone or boundary opens no gap.
+        known: Periods that editions already have, none overlapping another. They are kept as they
+            are, and the weeks between and around them begin and end where they do. So a changed
+            zone or boundary opens no gap, and each ISO week names one period at most: the first
+            one after the change may last longer or shorter than a week.
+
+    Raises:
+        UsageError: The year is none in which newsletters are sent.
     """
+    if at.year not in YEARS:
+        raise UsageError(
+            f"There is no edition in the year {at.year}.", hint="Look at the time in --now."
+        )
     for period in known:
         if period.start <= at < period.end:
             return period
     zone = ZoneInfo(timezone)
-    end = _first_at_or_after(at + TICK, schedule.period_ends, zone)
-    start = _first_at_or_after(end - WEEK - dt.timedelta(days=1), schedule.period_ends, zone)
-    ended = [p.end for p in known if start - WEEK < p.end <= at]
-    if ended:
-        start = max(ended)
-    return Period(start=start, end=end, timezone=timezone, label=_label(end, zone))
+    before = max((_end_of(p) for p in known if p.end <= at), default=None)
+    after = min((_start_of(p) for p in known if p.start > at), default=None)
+    free = list(_free_boundaries(at, schedule.period_ends, zone, before, after))
+    starts = [b.at for b in free if b.at <= at] + ([before.at] if before else [])
+    ends = [b for b in free if b.at > at] + ([after] if after else [])
+    end = min(ends)
+    return Period(start=max(starts), end=end.at, timezone=timezone, label=_label(end.week))
 
 
-def period_before(
-    period: Period, schedule: ScheduleSettings, *, known: Sequence[Period] = ()
-) -> Period:
-    """Return the period that ends where `period` starts."""
-    return period_containing(period.start - TICK, schedule, period.timezone, known=known)
+def _end_of(period: Period) -> _Boundary:
+    return _Boundary(period.end, _week(period.label))
+
+
+def _start_of(period: Period) -> _Boundary:
+    """Return the start of a period as what it is: the end of the week before."""
+    return _Boundary(period.start, _week(period.label) - WEEK)
+
+
+def _free_boundaries(
+    at: dt.datetime,
+    weekly: str,
+    zone: ZoneInfo,
+    before: _Boundary | None,
+    after: _Boundary | None,
+) -> Iterator[_Boundary]:
+    """Yield the boundaries around `at` that lie between two known ones, in time and in number."""
+    local = at.astimezone(zone).date()
+    monday = local - dt.timedelta(days=local.weekday())
+    for weeks in range(-REACH, REACH + 1):
+        found = _boundary(monday + weeks * WEEK, weekly, zone)
+        is_behind = before is None or (found.at > before.at and found.week > before.week)
+        is_ahead = after is None or (found.at < after.at and found.week < after.week)
+        if is_behind and is_ahead:
+            yield found
 
 
 def send_at(period: Period, schedule: ScheduleSettings) -> dt.datetime:
-    """Return the aware UTC instant at which the edition of `period` goes out."""
-    return _first_at_or_after(period.end, schedule.send, ZoneInfo(period.timezone))
+    """Return the aware UTC instant at which the edition of `period` goes out.
+
+    That is the first weekly time `send` that is not before the period's end.
+    """
+    zone = ZoneInfo(period.timezone)
+    day, clock = _weekday_and_time(schedule.send)
+    local = period.end.astimezone(zone).date()
+    # Starts a week early: a gap can push a wall time past midnight into the day of the end.
+    first = local + dt.timedelta(days=(day - local.weekday()) % 7 - 7)
+    times = (instant(dt.datetime.combine(first + n * WEEK, clock), zone) for n in range(4))
+    return min(at for at in times if at >= period.end)
 
 
 def due_period(
@@ -113,7 +177,7 @@ def due_period(
         is_finished: Tells for a label whether its edition is sent, skipped or cancelled.
     """
     current = period_containing(now, schedule, timezone, known=known)
-    last = period_before(current, schedule, known=known)
+    last = period_containing(current.start - TICK, schedule, timezone, known=known)
     deadline = send_at(last, schedule) + dt.timedelta(hours=schedule.catch_up_hours)
     if now <= deadline and not is_finished(last.label):
         return last
@@ -132,16 +196,17 @@ def period_labelled(
         if period.label == label:
             return period
     try:
-        year, week = label.split("-W")
-        monday = dt.date.fromisocalendar(int(year), int(week), 1)
+        week = _week(label)
     except ValueError as error:
         raise UsageError(
             f"{label!r} is no edition.",
             hint="Editions are named like 2026-W48: digest edition list",
         ) from error
-    middle = dt.datetime.combine(monday, dt.time(12), dt.UTC)
-    for day in range(15):
-        found = period_containing(middle + dt.timedelta(days=day), schedule, timezone, known=known)
+    # It ends at its own boundary, or where the edition of the next week begins.
+    ends = [_boundary(week, schedule.period_ends, ZoneInfo(timezone))]
+    ends += [start for start in map(_start_of, known) if start.week == week]
+    for end in ends:
+        found = period_containing(end.at - TICK, schedule, timezone, known=known)
         if found.label == label:
             return found
     raise UsageError(f"No period has the label {label}.", hint="See: digest edition list")

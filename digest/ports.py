@@ -140,8 +140,8 @@ class Store(Protocol):
     def find_articles(self, words: str, *, limit: int) -> list[StoredArticle]:
         """Return articles whose URL is `words` or whose title contains it, newest first."""
 
-    def ratings_since(self, since: dt.datetime) -> list[RatedArticle]:
-        """Return the rated articles first seen at or after `since`."""
+    def ratings_between(self, start: dt.datetime, end: dt.datetime) -> list[RatedArticle]:
+        """Return the rated articles with `belongs_at` in [start, end), ordered by id."""
 
     def sent_article_ids(self, newsletter: str, *, except_label: str) -> frozenset[int]:
         """Return the articles in editions that readers may have, other than `except_label`'s."""

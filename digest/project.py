@@ -1,25 +1,32 @@
 """Finds the project folder and loads its settings: the only reader of the environment."""
 
 import difflib
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.utils import parseaddr
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, get_origin
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import msgspec
 
 from digest.errors import ConfigError
-from digest.settings import Section, Settings, SourceSettings
+from digest.settings import Section, Settings, SourceSettings, allowed
 
 CONFIG = Path("config") / "digest.toml"
 PREFIX = "DIGEST_"
 SECRETS = frozenset({"sendgrid.api_key"})
 MAX_CONFIG_BYTES = 1_000_000
+MAX_LINE = 4_000  # a key of many parts, all on one line, keeps the parser busy for minutes
+SHOWN = 60  # characters of a wrong value or key that a message repeats
+# What must not be repeated: the name and password of an address, and a provider's key.
+_SECRET = re.compile(r"(?s)(?<=://).*@|SG\.[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +34,9 @@ class Project:
     """A folder with settings.
 
     `origins` tells for each "section.key" where its value comes from. `secrets` is never printed.
-    `is_starter` is True for the packaged starter, which stands in where no project is: it shows the
-    sample and keeps nothing. `templates_root` is the folder whose templates come first, where that is
-    not `root`.
+    `is_starter` is True for the packaged starter, which stands in where no project is: it shows
+    the sample and keeps nothing. `templates_root` is the folder whose templates come first, where
+    that is not `root`.
     """
 
     root: Path
@@ -84,41 +91,49 @@ def find_project(start: Path, environ: Mapping[str, str], explicit: Path | None 
     """
     named = explicit or (Path(environ["DIGEST_PROJECT"]) if environ.get("DIGEST_PROJECT") else None)
     if named is not None:
-        root = named.expanduser().absolute()
-        if not (root / CONFIG).is_file():
+        try:
+            root = named.expanduser().absolute()
+        except RuntimeError as error:
             raise ConfigError(
-                f"There is no project in {named}: it has no {CONFIG}.",
+                f"There is no project in {named}: {error}", hint="Name the folder in full."
+            ) from error
+        if not _has_config(root):
+            raise ConfigError(
+                f"There is no project in {named}: it has no {CONFIG} that can be read.",
                 hint=f"Make one: digest init {named}",
             )
         return load(root, environ)
     start = start.absolute()
     for folder in (start, *start.parents):
-        if (folder / CONFIG).is_file():
+        if _has_config(folder):
             return load(folder, environ)
     return load(starter_root(), environ)
 
 
+def _has_config(folder: Path) -> bool:
+    try:
+        return (folder / CONFIG).is_file()
+    except OSError:  # a name that is too long, a folder that lets nobody in
+        return False
+
+
 def load(root: Path, environ: Mapping[str, str]) -> Project:
     """Load the settings of the project at `root`; see `find_project` for the errors."""
-    document = _read_toml(root / CONFIG)
-    problems: list[str] = []
-    origins: dict[str, str] = {}
-    sections: dict[str, Any] = {}
-    known = {f.encode_name: f for f in msgspec.structs.fields(Settings)}
-    for name, value in document.items():
-        if name not in known:
-            problems.append(f"{CONFIG}: [{name}] is not a section{_nearest(name, known)}")
+    found = _Reading()
+    for name, value in _read_toml(root / CONFIG).items():
+        if name not in _SECTIONS:
+            found.wrong.append(f"{CONFIG}: [{_brief(name)}] is not a section{_nearest(name)}")
         elif name == "source":
-            sections[name] = _sources(value, problems)
-            origins["source"] = str(CONFIG)
+            found.sections[name] = _sources(value, found)
+            found.origins[name] = str(CONFIG)
         else:
-            sections[name] = _section(known[name].type, name, value, problems, origins)
-    secrets = _environment(environ, known, sections, problems, origins)
-    settings = _assemble(known, sections)
-    problems.extend(_cross_checks(settings))
-    if problems:
-        lines = "\n".join(f"  {problem}" for problem in problems)
-        count = "1 setting is" if len(problems) == 1 else f"{len(problems)} settings are"
+            found.sections[name] = _section(_SECTIONS[name], name, value, found)
+    _environment(environ, found)
+    settings = _assemble(found.sections)
+    wrong = [*found.wrong, *_cross_checks(settings, found)]
+    if wrong:
+        lines = "\n".join(f"  {line}" for line in wrong)
+        count = "1 setting is" if len(wrong) == 1 else f"{len(wrong)} settings are"
         raise ConfigError(
             f"{count} wrong; nothing was done:\n{lines}",
             hint="Every setting is explained in docs/settings.md and config/digest.toml.",
@@ -126,136 +141,198 @@ def load(root: Path, environ: Mapping[str, str]) -> Project:
     return Project(
         root=root,
         settings=settings,
-        origins=origins,
-        secrets=secrets,
+        origins=found.origins,
+        secrets=found.secrets,
         is_starter=root.resolve() == starter_root(),
     )
+
+
+_SECTIONS: Mapping[str, Any] = {
+    info.encode_name: SourceSettings if info.name == "source" else info.type
+    for info in msgspec.structs.fields(Settings)
+}
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What reading the settings has found so far.
+
+    `sections` holds the good values by section, `origins` where each comes from, `bad` the
+    "section.key" of each value that is none, and `wrong` a line for people about each fault.
+    """
+
+    sections: dict[str, Any] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
+    bad: set[str] = field(default_factory=set)
+    wrong: list[str] = field(default_factory=list)
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_CONFIG_BYTES:
-            raise ConfigError(f"{path} is larger than 1 MB, so it is no settings file.")
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+            raise ConfigError(
+                f"{path} is larger than 1 MB, so it is no settings file; nothing was done.",
+                hint="Look at what it holds.",
+            )
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}.") from error
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError
         raise ConfigError(
-            f"{path} is not valid TOML: {error}.",
-            hint="Correct that line; nothing was done.",
+            f"{path} cannot be read: {error}; nothing was done.",
+            hint="It must be a file in UTF-8 that you may read.",
         ) from error
+    try:
+        for number, line in enumerate(text.split("\n"), 1):
+            if len(line) > MAX_LINE:
+                raise ValueError(f"line {number} has more than {MAX_LINE:,} characters")
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise _not_toml(path, "it is nested too deep") from error
+    except ValueError as error:  # TOMLDecodeError is one; so is a number of too many digits
+        raise _not_toml(path, str(error)) from error
 
 
-def _nearest(name: str, known: Mapping[str, object]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+def _not_toml(path: Path, why: str) -> ConfigError:
+    return ConfigError(
+        f"{path} is not valid TOML: {why}; nothing was done.", hint="Correct that line."
+    )
+
+
+def _nearest(name: str, known: Iterable[str] = tuple(_SECTIONS)) -> str:
+    close = difflib.get_close_matches(name[:SHOWN], list(known), n=1, cutoff=0.5)
     return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(sorted(known))}."
 
 
-def _section(
-    kind: Any, where: str, table: Any, problems: list[str], origins: dict[str, str]
-) -> dict[str, Any]:
-    """Return the good values of one table by field name, and note each bad one in `problems`."""
+def _brief(text: str) -> str:
+    """Return `text` fit for a message: without secrets, in one line, and not long."""
+    text = _SECRET.sub("…", text[:MAX_LINE])
+    shown = text if text.isprintable() else repr(text)[1:-1]
+    return shown if len(shown) <= SHOWN else shown[:SHOWN] + "…"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return f"'{_brief(value)}'"
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, list):
+        return "a list with something else in it"
+    try:
+        return _brief(str(value).lower() if isinstance(value, bool) else str(value))
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return "a very long number"
+
+
+def _section(kind: Any, where: str, table: Any, found: _Reading) -> dict[str, Any]:
+    """Return the good values of one table by field name, and note what is wrong."""
     if not isinstance(table, dict):
-        problems.append(f"{CONFIG}: {where} is a table: write it as [{where}]")
+        header = "[[source]]" if kind is SourceSettings else f"[{where}]"
+        found.wrong.append(f"{CONFIG}: {where} is a table: write it as {header}")
         return {}
     fields = {f.encode_name: f for f in msgspec.structs.fields(kind)}
     good: dict[str, Any] = {}
     for key, value in table.items():
-        label = f"{CONFIG}: {where}.{key}"
-        if f"{where}.{key}" in SECRETS:
-            problems.append(f"{label} is a secret: set {_variable(where, key)} instead")
+        label = f"{CONFIG}: {where}.{_brief(key)}"
+        name = f"{where}.{key}"
+        if name in SECRETS:
+            found.wrong.append(f"{label} is a secret: set {_variable(where, key)} instead")
         elif key not in fields:
-            problems.append(f"{label} is not a setting{_nearest(key, fields)}")
+            found.wrong.append(f"{label} is not a setting{_nearest(key, fields)}")
+        elif _convert(value, fields[key], label, good, found):
+            found.origins[name] = str(CONFIG)
         else:
-            _convert(value, fields[key], label, good, problems)
-            origins[f"{where}.{key}"] = str(CONFIG)
+            found.bad.add(name)
     return good
 
 
-def _convert(value: Any, info: Any, label: str, good: dict[str, Any], problems: list[str]) -> None:
-    strict = not label.startswith(PREFIX)
+def _convert(value: Any, info: Any, label: str, good: dict[str, Any], found: _Reading) -> bool:
+    """Put the value into `good`, or note under `label` what is wrong with it; tell which."""
     try:
-        good[info.name] = msgspec.convert(value, info.type, strict=strict)
-    except msgspec.ValidationError as error:
-        shown = "" if isinstance(value, dict | list) else f" (it is {value!r})"
-        problems.append(f"{label}: {error}{shown}; {_right(info)}")
+        good[info.name] = msgspec.convert(value, info.type, strict=not label.startswith(PREFIX))
+    except msgspec.ValidationError:
+        default = "" if info.default is msgspec.NODEFAULT else f"; its default is {info.default!r}"
+        found.wrong.append(
+            f"{label} is {_shown(value)}, and must be {allowed(info.type)}"
+            f"{_meant(value, info.type) or default}"
+        )
+        return False
+    return True
 
 
-def _right(info: Any) -> str:
-    default = info.default
-    return "" if default is msgspec.NODEFAULT else f"right is for example {default!r}"
+def _meant(value: Any, kind: Any) -> str:
+    """Return which of a setting's few values was meant, where one is near."""
+    info = msgspec.inspect.type_info(kind)
+    if not isinstance(value, str) or not isinstance(info, msgspec.inspect.LiteralType):
+        return ""
+    close = difflib.get_close_matches(value[:SHOWN].lower(), map(str, info.values), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
-def _sources(value: Any, problems: list[str]) -> tuple[SourceSettings, ...]:
+def _sources(value: Any, found: _Reading) -> tuple[SourceSettings, ...]:
     tables = value if isinstance(value, list) else [value]
-    found = []
+    sources = []
     for number, table in enumerate(tables, 1):
         where = f"source {number}"
-        before = len(problems)
-        good = _section(SourceSettings, where, table, problems, {})
-        if len(problems) > before:
-            continue
-        if missing := [key for key in ("name", "url") if key not in good]:
-            problems.append(f"{CONFIG}: {where} lacks {' and '.join(missing)}")
-            continue
-        found.append(SourceSettings(**good))
-    return tuple(found)
+        reading = _Reading()
+        good = _section(SourceSettings, where, table, reading)
+        missing = [key for key in ("name", "url") if isinstance(table, dict) and key not in table]
+        if missing:
+            reading.wrong.append(f"{CONFIG}: {where} lacks {' and '.join(missing)}")
+        found.wrong.extend(reading.wrong)
+        if not reading.wrong:
+            sources.append(SourceSettings(**good))
+    return tuple(sources)
 
 
 def _variable(section: str, key: str) -> str:
     return f"{PREFIX}{section}__{key}".upper()
 
 
-def _environment(
-    environ: Mapping[str, str],
-    known: Mapping[str, Any],
-    sections: dict[str, Any],
-    problems: list[str],
-    origins: dict[str, str],
-) -> dict[str, str]:
-    """Apply DIGEST_<SECTION>__<KEY> on top of the file; return the secrets."""
-    secrets: dict[str, str] = {}
+def _environment(environ: Mapping[str, str], found: _Reading) -> None:
+    """Apply DIGEST_<SECTION>__<KEY> on top of the file, and take the secrets."""
     for variable, value in sorted(environ.items()):
         if not variable.startswith(PREFIX) or "__" not in variable:
             continue
         section, _, key = variable.removeprefix(PREFIX).lower().partition("__")
         name = f"{section}.{key.removesuffix('_file')}"
         if name in SECRETS:
-            secret = _secret(variable, value, problems) if key.endswith("_file") else value
-            secrets[name] = secret.strip()
-            origins[name] = variable
-            continue
-        if section not in known or section == "source":
-            problems.append(f"{variable}: there is no section {section}{_nearest(section, known)}")
-            continue
-        fields = {f.encode_name: f for f in msgspec.structs.fields(known[section].type)}
-        if key not in fields:
-            problems.append(f"{variable} is not a setting{_nearest(key, fields)}")
-            continue
-        is_list = get_origin(fields[key].type) is tuple
-        raw: Any = [part.strip() for part in value.split(",")] if is_list else value
-        _convert(raw, fields[key], variable, sections.setdefault(section, {}), problems)
-        origins[f"{section}.{key}"] = variable
-    return secrets
+            secret = _secret(variable, value, found) if key.endswith("_file") else value
+            found.secrets[name] = secret.strip()
+            found.origins[name] = variable
+        elif section == "source":
+            found.wrong.append(f"{variable}: sources are set in {CONFIG} only, as [[source]]")
+        elif section not in _SECTIONS:
+            found.wrong.append(f"{variable}: there is no section {section}{_nearest(section)}")
+        else:
+            _override(variable, section, key, value, found)
 
 
-def _secret(variable: str, path: str, problems: list[str]) -> str:
+def _override(variable: str, section: str, key: str, value: str, found: _Reading) -> None:
+    fields = {f.encode_name: f for f in msgspec.structs.fields(_SECTIONS[section])}
+    if key not in fields:
+        found.wrong.append(f"{variable} is not a setting{_nearest(key, fields)}")
+        return
+    good = found.sections.setdefault(section, {})
+    if _convert(value, fields[key], variable, good, found):
+        found.origins[f"{section}.{key}"] = variable
+    else:
+        found.bad.add(f"{section}.{key}")
+
+
+def _secret(variable: str, path: str, found: _Reading) -> str:
     try:
         if Path(path).stat().st_mode & 0o077:
-            problems.append(f"{variable}: others can read that file; run chmod 600 on it")
+            found.wrong.append(f"{variable}: others can read that file; run chmod 600 on it")
         return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        problems.append(f"{variable}: the file cannot be read")
+    except (OSError, ValueError):
+        found.wrong.append(f"{variable}: the file cannot be read")
         return ""
 
 
-def _assemble(known: Mapping[str, Any], sections: Mapping[str, Any]) -> Settings:
+def _assemble(sections: Mapping[str, Any]) -> Settings:
     values: dict[str, Any] = {}
-    for name, info in known.items():
-        if name not in sections:
-            continue
-        part = sections[name]
-        values[name] = part if name == "source" else _build(info.type, part)
+    for name, part in sections.items():
+        values[name] = part if name == "source" else _build(_SECTIONS[name], part)
     return Settings(**values)
 
 
@@ -263,31 +340,38 @@ def _build(kind: type[Section], values: Mapping[str, Any]) -> Section:
     return kind(**values)
 
 
-def _cross_checks(settings: Settings) -> list[str]:
-    problems = []
-    letter = settings.newsletter
-    for label, zone in [
-        ("newsletter.timezone", letter.timezone),
-        *((f"source {s.name!r}: timezone", s.timezone) for s in settings.source if s.timezone),
-    ]:
+def _cross_checks(settings: Settings, found: _Reading) -> Iterator[str]:
+    """Yield what is wrong with values that are good by themselves, each with its place."""
+    for name, fault in _faults(settings, found.bad):
+        if name not in found.bad:
+            origin = found.origins.get(name, str(CONFIG))
+            yield f"{origin} {fault}" if origin.startswith(PREFIX) else f"{CONFIG}: {name} {fault}"
+
+
+def _faults(settings: Settings, bad: Set[str]) -> Iterator[tuple[str, str]]:
+    letter, edition = settings.newsletter, settings.edition
+    zones = [("newsletter", letter.timezone)]
+    zones += [(f"source {s.name!r}", s.timezone) for s in settings.source if s.timezone]
+    for where, zone in zones:
         if not _is_zone(zone):
-            problems.append(f"{label}: {zone!r} is no time zone; right is Europe/Berlin, say")
+            near = difflib.get_close_matches(zone, available_timezones(), n=1)
+            right = near[0] if near else "Europe/Berlin, say"
+            yield f"{where}.timezone", f"is {_shown(zone)}, which is no time zone; right is {right}"
     if not _is_address(letter.sender):
-        problems.append(
-            f"newsletter.from: {letter.sender!r} is no sender; "
-            "right is for example 'App News Weekly <news@example.com>'"
-        )
+        right = "is for example 'App News Weekly <news@example.com>'"
+        yield "newsletter.from", f"is {_shown(letter.sender)}, which is no sender; right {right}"
     if not letter.public_url.startswith("https://") and not _is_loopback(letter.public_url):
-        problems.append("newsletter.public_url: it must start with https://")
-    if settings.edition.minimum_stories > settings.edition.stories:
-        problems.append("edition.minimum_stories is larger than edition.stories")
+        yield "newsletter.public_url", "must start with https://, because it is not this machine"
+    if edition.minimum_stories > edition.stories and "edition.stories" not in bad:
+        yield (
+            "edition.minimum_stories",
+            f"is {edition.minimum_stories}, more than edition.stories, which is {edition.stories}",
+        )
+    if not 1 <= int(settings.web.bind.rpartition(":")[2]) <= 65_535:
+        yield "web.bind", f"is {_shown(settings.web.bind)}; a port is from 1 to 65535"
     names = [source.name for source in settings.source]
-    problems.extend(
-        f"source: the name {name!r} is used {names.count(name)} times; each needs its own"
-        for name in sorted(set(names))
-        if names.count(name) > 1
-    )
-    return problems
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield "source", f"has the name {name!r} {names.count(name)} times; each needs its own"
 
 
 def _is_zone(name: str) -> bool:
@@ -304,9 +388,12 @@ def _is_address(sender: str) -> bool:
         parsed = Address(addr_spec=address)
     except (HeaderParseError, ValueError, IndexError):
         return False
-    return bool(parsed.username) and "." in parsed.domain and "\n" not in sender
+    return bool(parsed.username) and "." in parsed.domain and sender.isprintable()
 
 
 def _is_loopback(url: str) -> bool:
-    host = url.partition("://")[2].partition("/")[0]
-    return host.startswith(("127.0.0.1", "localhost", "[::1]"))
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -7,6 +7,7 @@ deterministic: the same articles, priors and instant give the same order and the
 import datetime as dt
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from digest.model.articles import Article, RankedArticle, Reason, StoredArticle
@@ -15,6 +16,7 @@ from digest.settings import RankingSettings
 
 SOURCE_WEIGHT = 3  # how many well-rated articles the overall mean weighs in a source's prior
 VOTES_FOR_MEAN = 200  # below so many votes in eight weeks the overall mean is the setting's
+PRIOR_CEILING = 4.4  # above it, 5.0 from 2 votes would beat 4.6 from 400
 MAX_AGE_DAYS = 8.0
 HISTORY = dt.timedelta(weeks=8)
 
@@ -47,23 +49,33 @@ def measure_priors(
     """Measure the priors from the rated articles of the last eight weeks.
 
     C is the mean star over all counted votes (`prior_rating` until there are 200), and an origin's
-    prior is (Σ w·mean + 3·C) / (Σ w + 3) with w = n / (n + prior_votes).
+    prior is (Σ w·mean + 3·C) / (Σ w + 3) with w = n / (n + prior_votes). Neither is above 4.4.
     """
     counts = [counted_votes(r.votes, trust.get(r.source, 1.0), settings) for r in history]
     total = sum(counts)
     overall = settings.prior_rating
     if total >= VOTES_FOR_MEAN:
-        overall = sum(r.mean * n for r, n in zip(history, counts, strict=True)) / total
+        mean = sum(r.mean * n for r, n in zip(history, counts, strict=True)) / total
+        overall = min(mean, PRIOR_CEILING)
     sums: dict[str, tuple[float, float]] = {}
     for rated, n in zip(history, counts, strict=True):
         weight = n / (n + settings.prior_votes) if n else 0.0
         stars, weights = sums.get(rated.origin, (0.0, 0.0))
         sums[rated.origin] = (stars + weight * rated.mean, weights + weight)
     by_origin = {
-        name: (stars + SOURCE_WEIGHT * overall) / (weights + SOURCE_WEIGHT)
+        name: min((stars + SOURCE_WEIGHT * overall) / (weights + SOURCE_WEIGHT), PRIOR_CEILING)
         for name, (stars, weights) in sums.items()
     }
     return Priors(overall=overall, by_origin=by_origin)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One part of a score: the words before its stars, the words after them, and the stars."""
+
+    before: str
+    after: str
+    stars: float
 
 
 def score(
@@ -77,19 +89,26 @@ def score(
     """Score one article as it stands at the aware instant `at`; reasons add up to the score."""
     article = stored.article
     prior = priors.of(origin(article))
-    parts: list[tuple[str, str, float]] = []
+    parts: list[_Part] = []
+    counted = 0.0
     if article.rating is None:
-        parts.append((f"No votes yet: stands at {origin(article)}'s usual ", "★", prior))
+        parts.append(_Part(*_unrated_words(article, prior), stars=prior))
     else:
         mean, votes = article.rating.mean, article.rating.votes
-        n = counted_votes(votes, trust, settings)
-        weight = settings.prior_votes + n
-        shrunk = (settings.prior_votes * prior + mean * n) / weight if weight else mean
-        parts.append(("", f"★ from {_count(votes, 'vote')}", mean))
-        parts.append(("", f" because {_why_shrunk(votes, n)}", shrunk - mean))
+        counted = counted_votes(votes, trust, settings)
+        weight = settings.prior_votes + counted
+        average = (settings.prior_votes * prior + mean * counted) / weight if weight else prior
+        parts.append(_Part("", f"★ from {_count(votes, 'vote')}", stars=mean))
+        parts.append(_Part("", f" because {_why(votes, counted)}", stars=average - mean))
     days = age_days(stored, at=at)
-    parts.append(("", f" for {_age_words(days)}", -settings.age_penalty_per_day * days))
-    return _explained(stored, parts)
+    parts.append(_Part("", f" for {_age_words(days)}", stars=-settings.age_penalty_per_day * days))
+    cents = _hundredths([part.stars for part in parts])
+    reasons = tuple(
+        Reason(text=part.before + _stars(value, signed=index > 0) + part.after, stars=value / 100)
+        for index, (part, value) in enumerate(zip(parts, cents, strict=True))
+        if value or index == 0
+    )
+    return RankedArticle(stored=stored, score=sum(cents) / 100, reasons=reasons, counted=counted)
 
 
 def age_days(stored: StoredArticle, *, at: dt.datetime) -> float:
@@ -102,35 +121,36 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def _why_shrunk(votes: int, counted: float) -> str:
-    if counted < votes:
-        return f"{_count(votes, 'vote')} stated by the source count as {counted:.0f}"
-    return "1 vote is few" if votes == 1 else f"{votes:,} votes are few"
+def _unrated_words(article: Article, prior: float) -> tuple[str, str]:
+    if prior >= PRIOR_CEILING:
+        return "No votes yet: stands at ", "★, the most that any article gets without votes"
+    return f"No votes yet: stands at {origin(article)}'s usual ", "★"
+
+
+def _why(votes: int, counted: float) -> str:
+    shown = f"{counted:,.2f}".rstrip("0").rstrip(".")
+    if shown != f"{votes:,}":
+        verb = "counts" if votes == 1 else "count"
+        return f"{_count(votes, 'vote')} stated by the source {verb} as {shown}"
+    return "there is only 1 vote" if votes == 1 else f"{votes:,} votes are few"
 
 
 def _age_words(days: float) -> str:
     if days < 1:
         return _count(max(1, round(days * 24)), "hour")
-    return _count(round(days), "day")
+    more = " or more" if days >= MAX_AGE_DAYS else ""
+    return _count(round(days), "day") + more
 
 
-def _explained(stored: StoredArticle, parts: Sequence[tuple[str, str, float]]) -> RankedArticle:
-    """Round the parts to hundredths so that they add up to the rounded sum (largest remainder).
-
-    A part is the words before its stars, the words after them, and the stars.
-    """
-    exact = [round(stars * 100, 6) for _, _, stars in parts]
+def _hundredths(stars: Sequence[float]) -> list[int]:
+    """Round to hundredths so that the parts add up to the rounded sum (largest remainder)."""
+    exact = [round(value * 100, 6) for value in stars]
     cents = [math.floor(value) for value in exact]
     missing = round(sum(exact)) - sum(cents)
-    by_remainder = sorted(range(len(parts)), key=lambda i: (cents[i] - exact[i], i))
+    by_remainder = sorted(range(len(stars)), key=lambda i: (cents[i] - exact[i], i))
     for index in by_remainder[:missing]:
         cents[index] += 1
-    reasons = tuple(
-        Reason(text=before + _stars(value, signed=index > 0) + after, stars=value / 100)
-        for index, ((before, after, _), value) in enumerate(zip(parts, cents, strict=True))
-        if value or index == 0
-    )
-    return RankedArticle(stored=stored, score=sum(cents) / 100, reasons=reasons)
+    return cents
 
 
 def _stars(cents: int, *, signed: bool) -> str:
@@ -138,12 +158,14 @@ def _stars(cents: int, *, signed: bool) -> str:
     return f"{sign}{abs(cents) / 100:.2f}"
 
 
-def order_key(ranked: RankedArticle) -> tuple[float, int, float, str]:
-    """Sort key: score, then votes, then the newest, then the key, so that no order is left open."""
+def order_key(ranked: RankedArticle) -> tuple[float, float, float, str]:
+    """Sort key: score, then the votes that count, then the newest, then the key.
+
+    No two articles have one key, so no order is left open.
+    """
     article = ranked.stored.article
-    votes = article.rating.votes if article.rating else 0
     seen = article.published_at or ranked.stored.first_seen_at
-    return (-ranked.score, -votes, -seen.timestamp(), article.key)
+    return (-ranked.score, -ranked.counted, -seen.timestamp(), article.key)
 
 
 def rank(
@@ -170,22 +192,34 @@ def rank(
     return sorted(scored, key=order_key)
 
 
-def hold_back(ranked: Sequence[RankedArticle], max_per_source: int) -> list[RankedArticle]:
-    """Mark, top-down, the articles beyond the cap of their origin; the order stays."""
+def hold_back(
+    ranked: Sequence[RankedArticle],
+    max_per_source: int,
+    *,
+    hidden: AbstractSet[int] = frozenset(),
+) -> list[RankedArticle]:
+    """Mark, top-down, the articles beyond the cap of their origin; the order stays.
+
+    Articles whose id is in `hidden` take no other one's place.
+    """
     taken: dict[str, int] = {}
     result = []
     for item in ranked:
-        name = origin(item.stored.article)
-        taken[name] = taken.get(name, 0) + 1
         note = ""
-        if taken[name] > max_per_source:
-            note = f"number {taken[name]} from {name} this week, at most {max_per_source} appear"
+        if item.stored.id not in hidden:
+            name = origin(item.stored.article)
+            taken[name] = taken.get(name, 0) + 1
+            if taken[name] > max_per_source:
+                note = (
+                    f"number {taken[name]} from {name} this week; more than {max_per_source} "
+                    "appear only when nothing else is left"
+                )
         result.append(replace(item, held_back=note))
     return result
 
 
 def explain(ranked: RankedArticle) -> str:
-    """Return the score in one sentence, e.g. "4.60★ from 120 votes; −0.12 for 4 days → 4.48."."""
+    """Return the score in one sentence: "4.60★ from 120 votes; −0.12 for 4 days → 4.48."."""
     words = "; ".join(reason.text for reason in ranked.reasons)
     held = f" Held back: {ranked.held_back}." if ranked.held_back else ""
     return f"{words} → {ranked.score:.2f}.{held}"

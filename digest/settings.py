@@ -1,12 +1,22 @@
 """The settings: what they are, what they may be, and what they are when nobody says."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, inspect
 
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
-Stars = Annotated[float, Meta(ge=1, le=5)]
+Kind = Annotated[
+    str,
+    Meta(pattern=r"^[a-z][a-z0-9_-]*\Z", description="a word of a-z, 0-9, _ and -"),
+]
+Weekly = Annotated[
+    str,
+    Meta(
+        pattern=r"^(mon|tue|wed|thu|fri|sat|sun) ([01][0-9]|2[0-3]):[0-5][0-9]\Z",
+        description="a weekday and a time, like sun 18:00",
+    ),
+]
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -17,30 +27,51 @@ class NewsletterSettings(Section, frozen=True):
     """The newsletter: who sends what, in which language and zone."""
 
     name: Text = "App News Weekly"
-    slug: Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)] = (
-        "app-news-weekly"
-    )
+    slug: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-z0-9]+(-[a-z0-9]+)*\Z",
+            max_length=60,
+            description="at most 60 of a-z, 0-9 and single -",
+        ),
+    ] = "app-news-weekly"
     sender: Text = msgspec.field(default="App News Weekly <news@example.com>", name="from")
-    language: Annotated[str, Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
+    language: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z",
+            max_length=35,
+            description="a language tag, like en or pt-BR",
+        ),
+    ] = "en"
     timezone: Text = "Europe/Berlin"
-    public_url: Annotated[str, Meta(pattern=r"^https?://[^\s?#]+$", max_length=200)] = (
-        "https://news.example.com"
-    )
+    public_url: Annotated[
+        str,
+        Meta(
+            pattern=r"^https?://[^\s/?#@]+[^\s?#]*\Z",
+            max_length=200,
+            description="an https address without ? and #",
+        ),
+    ] = "https://news.example.com"
     postal_address: Text = "1 Example Street, 12345 Example"
-    theme: Annotated[str, Meta(pattern=r"^[a-z0-9-]+$")] = "plain"
+    theme: Annotated[
+        str, Meta(pattern=r"^[a-z0-9-]+\Z", max_length=60, description="a word of a-z, 0-9 and -")
+    ] = "plain"
     intro: Annotated[str, Meta(max_length=600)] = ""
 
 
 class ScheduleSettings(Section, frozen=True):
     """When the week ends and when the edition goes out, as wall times in the newsletter's zone."""
 
-    collect: Annotated[str, Meta(pattern=r"^every [1-9][0-9]*[mh]$")] = "every 1h"
-    period_ends: Annotated[
-        str, Meta(pattern=r"^(mon|tue|wed|thu|fri|sat|sun) ([01]\d|2[0-3]):[0-5]\d$")
-    ] = "sun 18:00"
-    send: Annotated[
-        str, Meta(pattern=r"^(mon|tue|wed|thu|fri|sat|sun) ([01]\d|2[0-3]):[0-5]\d$")
-    ] = "mon 07:00"
+    collect: Annotated[
+        str,
+        Meta(
+            pattern=r"^every [1-9][0-9]{0,3}[mh]\Z",
+            description="every and a time in minutes or hours, like every 30m or every 4h",
+        ),
+    ] = "every 1h"
+    period_ends: Weekly = "sun 18:00"
+    send: Weekly = "mon 07:00"
     unattended: Literal["hold", "send"] = "hold"
     catch_up_hours: Annotated[int, Meta(ge=0, le=144)] = 24
 
@@ -50,7 +81,7 @@ class EditionSettings(Section, frozen=True):
 
     stories: Annotated[int, Meta(ge=1, le=50)] = 10
     minimum_stories: Annotated[int, Meta(ge=1, le=50)] = 3
-    thin_week: Literal["widen", "hold", "skip"] = "hold"
+    thin_week: Literal["hold", "widen", "skip"] = "hold"
     max_per_source: Annotated[int, Meta(ge=1, le=50)] = 3
     max_age_days: Annotated[int, Meta(ge=1, le=60)] = 8
 
@@ -59,7 +90,7 @@ class RankingSettings(Section, frozen=True):
     """The weights of the score; see docs/ranking.md."""
 
     prior_votes: Annotated[float, Meta(ge=0, le=1000)] = 8
-    prior_rating: Stars = 3.5
+    prior_rating: Annotated[float, Meta(ge=1, le=4.4)] = 3.5
     age_penalty_per_day: Annotated[float, Meta(ge=0, le=1)] = 0.03
     source_votes_cap: Annotated[int, Meta(ge=1, le=1_000_000)] = 50
 
@@ -74,7 +105,7 @@ class SourceSettings(Section, frozen=True, kw_only=True):
     """
 
     name: Text
-    kind: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]*$")] = "feed"
+    kind: Kind = "feed"
     url: Annotated[str, Meta(min_length=1, max_length=2000)]
     trust: Annotated[float, Meta(ge=0, le=1)] = 1.0
     topics: tuple[Text, ...] = ()
@@ -87,15 +118,21 @@ class SourceSettings(Section, frozen=True, kw_only=True):
 class DeliverySettings(Section, frozen=True):
     """How an edition is handed over."""
 
-    transport: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]*$")] = "outbox"
+    transport: Kind = "outbox"
     batch_size: Annotated[int, Meta(ge=1, le=1000)] = 1000
-    readers_per_second: Annotated[float, Meta(ge=0)] = 0
+    readers_per_second: Annotated[float, Meta(ge=0, le=1_000_000)] = 0
 
 
 class SendgridSettings(Section, frozen=True):
     """The account at the provider. The key comes from the environment only."""
 
-    host: Annotated[str, Meta(pattern=r"^https?://[^\s/?#]+$")] = "https://api.sendgrid.com"
+    host: Annotated[
+        str,
+        Meta(
+            pattern=r"^https?://[^\s/?#@]+\Z",
+            description="an https address of a host, without a path",
+        ),
+    ] = "https://api.sendgrid.com"
     hold_minutes: Annotated[int, Meta(ge=0, le=4000)] = 20
     webhook_public_key: str = ""
 
@@ -103,9 +140,13 @@ class SendgridSettings(Section, frozen=True):
 class DatabaseSettings(Section, frozen=True):
     """Where the store is: `sqlite:///PATH` (relative to the project) or a PostgreSQL address."""
 
-    url: Annotated[str, Meta(pattern=r"^(sqlite:///|postgresql(\+psycopg)?://).+")] = (
-        "sqlite:///var/digest.db"
-    )
+    url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(sqlite:///|postgresql(\+psycopg)?://)[^\n]+\Z",
+            description="sqlite:///PATH or postgresql://USER@HOST/NAME",
+        ),
+    ] = "sqlite:///var/digest.db"
 
 
 class QueueSettings(Section, frozen=True):
@@ -117,9 +158,13 @@ class QueueSettings(Section, frozen=True):
 class WebSettings(Section, frozen=True):
     """Where `digest serve` listens."""
 
-    bind: Annotated[str, Meta(pattern=r"^[^\s:]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$")] = (
-        "127.0.0.1:8000"
-    )
+    bind: Annotated[
+        str,
+        Meta(
+            pattern=r"^([^\s:]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}\Z",
+            description="HOST:PORT, like 127.0.0.1:8000",
+        ),
+    ] = "127.0.0.1:8000"
 
 
 class Settings(Section, frozen=True):
@@ -135,3 +180,25 @@ class Settings(Section, frozen=True):
     database: DatabaseSettings = DatabaseSettings()
     queue: QueueSettings = QueueSettings()
     web: WebSettings = WebSettings()
+
+
+def allowed(kind: Any) -> str:
+    """Return in words what a setting of the type `kind` may be, e.g. "one of hold, send"."""
+    info = inspect.type_info(kind)
+    if isinstance(info, inspect.Metadata):
+        described = (info.extra_json_schema or {}).get("description")
+        return str(described) if described else allowed(info.type)
+    match info:
+        case inspect.LiteralType(values=values):
+            return "one of " + ", ".join(str(value) or '""' for value in values)
+        case inspect.BoolType():
+            return "true or false"
+        case inspect.IntType() | inspect.FloatType():
+            noun = "a whole number" if isinstance(info, inspect.IntType) else "a number"
+            return f"{noun} from {info.ge:,} to {info.le:,}"
+        case inspect.StrType(max_length=None):
+            return "text"
+        case inspect.StrType():
+            return f"text of {info.min_length or 0} to {info.max_length:,} characters"
+        case _:
+            return "a list of texts"

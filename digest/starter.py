@@ -77,4 +77,3 @@ def _names(starter: Path) -> Iterator[str]:
         for path in paths:
             if path.is_file() and path != starter / CONFIG:
                 yield path.relative_to(starter).as_posix()
-

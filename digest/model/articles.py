@@ -112,9 +112,14 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankedArticle:
-    """An article with its score in stars and the reasons, whose stars add up to the score."""
+    """An article with its score in stars and the reasons, whose stars add up to the score.
+
+    `counted` says as how many votes its rating counts; `held_back` why it waits behind the cap of
+    its outlet, "" when it does not.
+    """
 
     stored: StoredArticle
     score: float
     reasons: tuple[Reason, ...]
+    counted: float = 0.0
     held_back: str = ""

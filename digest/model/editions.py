@@ -85,8 +85,9 @@ class Story:
 class Edition:
     """One number of a newsletter for one period. `id` is None until it is stored.
 
-    `hidden` holds the ids of articles that an editor took out. `revision` grows with each save;
-    the store refuses to overwrite a newer one.
+    `hidden` holds the ids of articles that an editor took out, and `aside` the stories whose words
+    an editor wrote and that are not in the edition now, so that the words are there when the story
+    comes back. `revision` grows with each save; the store refuses to overwrite a newer one.
     """
 
     newsletter: str
@@ -97,6 +98,7 @@ class Edition:
     intro: str = ""
     stories: tuple[Story, ...] = ()
     hidden: frozenset[int] = field(default_factory=frozenset)
+    aside: tuple[Story, ...] = ()
     subject_edited: bool = False
     preheader_edited: bool = False
     lead_article_id: int | None = None

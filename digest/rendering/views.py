@@ -16,11 +16,11 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_interval, format_skeleton
 from babel.numbers import format_decimal
 
-from digest.merging import TOKENS
+from digest.merging import TOKENS, shown_link, shown_text
 from digest.model.articles import Image
 from digest.model.editions import Edition, Story
 from digest.normalising.text import clean_text
-from digest.normalising.urls import domain, web_link
+from digest.normalising.urls import domain
 from digest.settings import NewsletterSettings
 
 WORDS_PER_MINUTE = 230
@@ -36,7 +36,6 @@ IMAGE_WIDTH = 552
 
 PREHEADER_FILL = 200
 _FILLER = "\u2007\ufeff\u034f"
-_MARK = "xDIGEST"
 _LONGEST_ALT = 125
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _FILE_NAME = re.compile(r"\S+\.(jpe?g|png|gif|webp|avif|svg|bmp)|[\d_-]+|IMG\S*", re.IGNORECASE)
@@ -127,51 +126,41 @@ def mail_view(edition: Edition, newsletter: NewsletterSettings) -> MailView:
     locale = _locale(newsletter.language)
     zone = ZoneInfo(edition.period.timezone)
     direction = _direction_of(newsletter.language)
-    preheader = _harmless(edition.preheader)
+    preheader = shown_text(edition.preheader)
     views = [_story_view(s, newsletter.language, locale, zone) for s in edition.stories]
     return MailView(
-        newsletter=_harmless(newsletter.name),
+        newsletter=shown_text(newsletter.name),
         language=newsletter.language,
         direction=direction,
         start=_start(direction),
         end="right" if direction == "ltr" else "left",
         label=edition.period.label,
         week=_week(edition, locale, zone),
-        subject=_harmless(edition.subject),
+        subject=shown_text(edition.subject),
         preheader=preheader,
         preheader_filler=_FILLER * max(0, (PREHEADER_FILL - len(preheader)) // 2),
-        intro=_harmless(edition.intro),
+        intro=shown_text(edition.intro),
         lead=views[0] if views else None,
         stories=tuple(views[1:]),
         site=domain(newsletter.public_url),
-        home_url=_link(newsletter.public_url),
-        postal_address=tuple(_harmless(line) for line in newsletter.postal_address.splitlines()),
+        home_url=shown_link(newsletter.public_url),
+        postal_address=tuple(shown_text(line) for line in newsletter.postal_address.splitlines()),
         tokens=TOKENS,
     )
 
 
-def _harmless(text: str) -> str:
-    """Return `text` cleaned, on one line, and without anything that would be filled in later."""
-    return clean_text(text).replace(_MARK, _MARK.lower())
-
-
-def _link(url: str) -> str:
-    """Return `url` rebuilt, or "" if it is no web link; a token in it is spelt another way."""
-    return web_link(url).replace(_MARK, "x%44IGEST")
-
-
 def _story_view(story: Story, mail_language: str, locale: Locale, zone: ZoneInfo) -> StoryView:
-    headline = _harmless(story.headline)
+    headline = shown_text(story.headline)
     language = story.language if _LANGUAGE.fullmatch(story.language) else ""
     direction = _direction_of(language) if language else _direction(headline)
     day = story.published_at.astimezone(zone) if story.published_at else None
     return StoryView(
         position=story.position,
         headline=headline,
-        summary=_harmless(story.summary),
-        url=_link(story.url),
-        origin=_harmless(story.outlet or domain(story.url) or story.source),
-        topic=_harmless(story.topics[0]) if story.topics else "",
+        summary=shown_text(story.summary),
+        url=shown_link(story.url),
+        origin=shown_text(story.outlet or domain(story.url) or story.source),
+        topic=shown_text(story.topics[0]) if story.topics else "",
         published=format_skeleton("MMMd", day, zone, locale=locale) if day else "",
         minutes=_minutes(story.words, language),
         language="" if _spoken(language) in ("", _spoken(mail_language)) else language,
@@ -208,7 +197,7 @@ def _rating_view(story: Story, locale: Locale) -> RatingView | None:
 
 def _image_view(image: Image, headline: str) -> ImageView | None:
     """Return the picture fitted to the mail's width, or None where its size is not known."""
-    url = _link(image.url)
+    url = shown_link(image.url)
     if not image.width or not image.height or not url.startswith("https://"):
         return None
     ratio = image.height / image.width
@@ -216,7 +205,7 @@ def _image_view(image: Image, headline: str) -> ImageView | None:
         return None
     width = min(IMAGE_WIDTH, image.width)
     return ImageView(
-        url=url, width=width, height=round(width * ratio), alt=_alt(_harmless(image.alt), headline)
+        url=url, width=width, height=round(width * ratio), alt=_alt(shown_text(image.alt), headline)
     )
 
 

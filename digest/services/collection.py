@@ -1,6 +1,8 @@
 """Collecting: every source is fetched on its own, and each one's articles are stored at once."""
 
 import datetime as dt
+import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
@@ -50,7 +52,15 @@ class SourceReport:
 
 
 class CollectionService:
-    """Fetches sources in parallel and stores what they bring; one bad source harms no other."""
+    """Fetches sources in parallel and stores what they bring; one bad source harms no other.
+
+    Args:
+        store: Where articles and the sources' states are kept.
+        sources: The settings of all sources.
+        open_source: Makes a source of its settings.
+        due: The period whose edition is next; samples belong there.
+        stop: Cuts every fetch under way; called when a run is interrupted.
+    """
 
     def __init__(
         self,
@@ -59,10 +69,12 @@ class CollectionService:
         open_source: OpenSource,
         *,
         due: Period,
+        stop: Callable[[], None] = lambda: None,
     ) -> None:
-        """Take the parts; `due` is the period whose edition is next, where samples belong."""
         self._store = store
         self._due = due
+        self._stop = stop
+        self._stopping = threading.Event()
         self._settings: Mapping[str, SourceSettings] = {s.name: s for s in sources}
         self._open_source = open_source
 
@@ -94,13 +106,17 @@ class CollectionService:
             try:
                 futures: dict[Future[SourceReport], str] = {
                     pool.submit(self._collect_one, settings, now): settings.name
-                    for settings in chosen
+                    for settings in _spread(chosen)
                 }
                 for future in as_completed(futures):
                     report = reports[futures[future]] = future.result()
                     progress(report)
+            except BaseException:
+                # Ctrl-C, say: what is in flight is cut, and what is fetched is still stored.
+                self._stopping.set()
+                self._stop()
+                raise
             finally:
-                # On Ctrl-C what is in flight ends by its own deadline; nothing new starts.
                 pool.shutdown(wait=True, cancel_futures=True)
         return [reports[settings.name] for settings in chosen]
 
@@ -121,12 +137,15 @@ class CollectionService:
         try:
             fetched = self._open_source(settings).fetch(state, now=now)
         except SourceError as error:
+            if self._stopping.is_set():
+                return SourceReport(name=settings.name, skipped="The run was stopped.")
             return self._failed(state, error, now)
         except Exception as error:  # a plug-in's fault must not cost the others
             log.warning("source_crashed", source=settings.name, exc_info=error)
             what = f"The source failed in a way it should not ({type(error).__name__})."
             return self._failed(state, SourceUnavailable(what, hint="Report it as a bug."), now)
-        placed, refused = place(fetched, settings, now=now, due=self._due)
+        baseline = self._due if state.baseline_at is None else None
+        placed, refused = place(fetched, settings, now=now, baseline=baseline)
         new_state = replace(fetched.state, baseline_at=state.baseline_at or now)
         added = self._store.record_fetch(new_state, placed, now=now)
         log.info("source_collected", source=settings.name, new=added.new, updated=added.updated)
@@ -155,6 +174,17 @@ class CollectionService:
         return SourceReport(name=state.name, error=error.message, hint=error.hint)
 
 
+def _spread(sources: Sequence[SourceSettings]) -> list[SourceSettings]:
+    """Return the sources so that those of one host do not stand together and block all threads."""
+    turns = Counter[str]()
+    order = []
+    for source in sources:
+        host = source.url.partition("://")[2].partition("/")[0]
+        order.append((turns[host], source))
+        turns[host] += 1
+    return [source for _, source in sorted(order, key=lambda pair: pair[0])]
+
+
 def remembered(state: SourceState | None, settings: SourceSettings) -> SourceState:
     """Return what is remembered of the source; a changed address in the settings starts afresh."""
     if state is not None and state.configured_url == settings.url:
@@ -178,14 +208,21 @@ def skip_reason(state: SourceState, *, now: dt.datetime) -> str:
 
 
 def place(
-    fetched: Fetched, settings: SourceSettings, *, now: dt.datetime, due: Period
+    fetched: Fetched, settings: SourceSettings, *, now: dt.datetime, baseline: Period | None
 ) -> tuple[list[Placed], list[tuple[str, str]]]:
     """Turn fetched entries into articles, each with the instant that places it in a period.
 
     A source's first fetch is a baseline: its articles belong where their date puts them, and
-    undated ones are only remembered. From then on an article belongs to its first sight
-    (research: a window on the published date loses 1.3 % of a week's articles for ever). A sample
-    (`newest = "today"`) is moved to today, and into the period that is due.
+    undated ones are only remembered. From then on an article belongs to its first sight, since a
+    window on the published date loses some of each week's articles for ever
+    (docs/decisions/weeks-by-first-sight.md). A sample (`newest = "today"`) is moved to today, and
+    into the period that is due.
+
+    Args:
+        fetched: What the source brought.
+        settings: The source's own.
+        now: Aware UTC; the time of first sight of what is new.
+        baseline: For a first fetch the period whose edition is next, else None.
 
     Returns:
         The articles, and the entries that cannot be articles with the reason.
@@ -206,10 +243,10 @@ def place(
             )
         except Unusable as error:
             refused.append((entry.title or entry.url or entry.id or "an entry", str(error)))
-    if fetched.state.baseline_at is not None:
+    if baseline is None:
         return [Placed(article=article, belongs_at=now) for article in articles], refused
     if is_sample:
-        return _sample(articles, now, due), refused
+        return _sample(articles, now, baseline), refused
     return [
         Placed(article=a, belongs_at=min(a.published_at, now) if a.published_at else None)
         for a in articles

@@ -7,6 +7,7 @@ from dataclasses import replace
 import structlog
 
 from digest import curation
+from digest.curation import Curation
 from digest.errors import NotFound, NothingToSend, UsageError
 from digest.model.articles import RankedArticle, StoredArticle
 from digest.model.editions import SENT_STATES, Edition, EditionState, Period, Story
@@ -18,6 +19,11 @@ from digest.settings import Settings
 FINISHED = SENT_STATES | {EditionState.SKIPPED, EditionState.CANCELLED}
 GIVES_BACK = frozenset({EditionState.HELD, EditionState.SKIPPED, EditionState.CANCELLED})
 OPEN = frozenset({EditionState.DRAFT, EditionState.HELD})
+THIN_WEEK = {
+    "hold": "it is held until it has more",
+    "skip": "it is skipped, and the next edition gets what is still fresh",
+    "widen": "even with earlier articles that is too few, so it is held",
+}
 
 log = structlog.get_logger(__name__)
 
@@ -61,32 +67,45 @@ class EditionService:
 
         Ages are taken at `now`, or at the period's end when that has passed.
         """
-        at = min(now, period.end)
-        candidates = self._fresh(self._store.candidates(self._start(period), period.end), at)
-        return self._rank(period, candidates, at)
+        edition = self._store.edition(self._newsletter, period.label)
+        hidden = edition.hidden if edition else frozenset()
+        ranked = self._rank(period, self._own(period, now=now), now=now)
+        return hold_back(ranked, self._settings.edition.max_per_source, hidden=hidden)
 
-    def _start(self, period: Period) -> dt.datetime:
-        """Editions that were held or skipped right before give their articles back."""
+    def _own(self, period: Period, *, now: dt.datetime) -> list[StoredArticle]:
+        """Return the period's articles, and those that held or skipped editions give back."""
         start = period.start
         for edition in self._store.editions(self._newsletter):
             if edition.period.end == start and edition.state in GIVES_BACK:
                 start = edition.period.start
-        return start
+        return self._fresh(start, period.end, at=min(now, period.end))
 
-    def _fresh(self, candidates: Sequence[StoredArticle], at: dt.datetime) -> list[StoredArticle]:
-        oldest = at - dt.timedelta(days=self._settings.edition.max_age_days)
-        return [c for c in candidates if (c.article.published_at or c.first_seen_at) >= oldest]
+    def _earlier(self, period: Period, *, now: dt.datetime) -> list[StoredArticle]:
+        """Return what a thin week is widened by: all that is not too old, whatever its period."""
+        at = min(now, period.end)
+        return self._fresh(min(self._oldest(at), period.start), period.end, at=at)
+
+    def _fresh(
+        self, start: dt.datetime, end: dt.datetime, *, at: dt.datetime
+    ) -> list[StoredArticle]:
+        oldest = self._oldest(at)
+        found = self._store.candidates(start, end)
+        return [c for c in found if (c.article.published_at or c.first_seen_at) >= oldest]
+
+    def _oldest(self, at: dt.datetime) -> dt.datetime:
+        return at - dt.timedelta(days=self._settings.edition.max_age_days)
 
     def _rank(
-        self, period: Period, candidates: Sequence[StoredArticle], at: dt.datetime
+        self, period: Period, candidates: Sequence[StoredArticle], *, now: dt.datetime
     ) -> list[RankedArticle]:
+        at = min(now, period.end)
         sent = self._store.sent_article_ids(self._newsletter, except_label=period.label)
         trust = {source.name: source.trust for source in self._settings.source}
         weights = self._settings.ranking
-        priors = measure_priors(self._store.ratings_since(at - HISTORY), trust, weights)
+        history = self._store.ratings_between(at - HISTORY, period.end)
+        priors = measure_priors(history, trust, weights)
         unsent = [c for c in candidates if c.id not in sent]
-        ranked = rank(unsent, priors, trust, weights, at=at)
-        return hold_back(ranked, self._settings.edition.max_per_source)
+        return rank(unsent, priors, trust, weights, at=at)
 
     # Drafting
 
@@ -113,21 +132,27 @@ class EditionService:
         log.info("edition_drafted", edition=saved.period.label, stories=len(saved.stories))
         return saved
 
-    def _drafted(self, edition: Edition, *, now: dt.datetime) -> Edition:
-        rules = self._settings.edition
-        ranked = self.ranked(edition.period, now=now)
-        decided = curation.curation_of(edition)
-        stories = curation.choose(ranked, decided, size=rules.stories)
+    def _drafted(
+        self, edition: Edition, *, now: dt.datetime, decided: Curation | None = None
+    ) -> Edition:
+        """Choose the stories anew under what editors decided; stores nothing."""
+        decided = decided or curation.curation_of(edition)
+        period, rules = edition.period, self._settings.edition
+        own = self._own(period, now=now)
+        ranked = self._rank(period, [*own, *self._brought_in(decided, own)], now=now)
+        stories = self._choose(ranked, decided)
         notes: tuple[str, ...] = ()
         if len(stories) < rules.minimum_stories and rules.thin_week == "widen":
-            own = len(stories)
-            wider = self._widened(edition.period, now=now)
-            stories = curation.choose(wider, decided, size=rules.stories)
-            notes = (f"Thin week: {own} stories of its own, {len(stories) - own} from before.",)
+            inside = {item.stored.id for item in ranked}
+            rest = [c for c in self._earlier(period, now=now) if c.id not in inside]
+            wider = self._choose(ranked, decided, older=self._rank(period, rest, now=now))
+            if more := len(wider) - len(stories):
+                notes = (f"Thin week: {_stories(len(stories))} of its own, {more} from before.",)
+            stories = wider
+        edition = curation.with_stories(edition, stories, decided)
         return curation.with_envelope(
             replace(
                 edition,
-                stories=stories,
                 candidates=len(ranked),
                 drafted_at=now,
                 notes=notes,
@@ -135,11 +160,25 @@ class EditionService:
             )
         )
 
-    def _widened(self, period: Period, *, now: dt.datetime) -> list[RankedArticle]:
-        at = min(now, period.end)
-        start = at - dt.timedelta(days=self._settings.edition.max_age_days)
-        earlier = self._store.candidates(min(start, period.start), period.end)
-        return self._rank(period, self._fresh(earlier, at), at)
+    def _choose(
+        self,
+        ranked: Sequence[RankedArticle],
+        decided: Curation,
+        *,
+        older: Sequence[RankedArticle] = (),
+    ) -> tuple[Story, ...]:
+        """Choose from the week's own articles; `older` ones only fill up what is left."""
+        rules = self._settings.edition
+        marked = hold_back([*ranked, *older], rules.max_per_source, hidden=decided.hidden)
+        if older:  # the week has too few, so all of its own are in, whatever their cap says
+            marked[: len(ranked)] = ranked
+        return curation.choose(marked, decided, size=rules.stories)
+
+    def _brought_in(self, decided: Curation, own: Sequence[StoredArticle]) -> list[StoredArticle]:
+        """Return the articles that an editor placed and that are not the period's own."""
+        wanted = {*decided.pins, decided.lead} - {stored.id for stored in own}
+        found = self._store.articles(key for key in wanted if key is not None)
+        return [found[key] for key in sorted(found)]
 
     def require_enough(self, edition: Edition) -> None:
         """Raise if the edition is too thin to go.
@@ -147,15 +186,16 @@ class EditionService:
         Raises:
             NothingToSend: It has fewer stories than `edition.minimum_stories`.
         """
-        rules, label = self._settings.edition, edition.period.label
-        if len(edition.stories) >= max(rules.minimum_stories, 1):
+        rules, count = self._settings.edition, len(edition.stories)
+        if count >= max(rules.minimum_stories, 1):
             return
-        found = f"{len(edition.stories)} of {edition.candidates} candidates"
-        policy = "is held" if rules.thin_week == "hold" else "is skipped"
+        hint = "Collect more (digest collect), or lower edition.minimum_stories"
+        if rules.thin_week != "widen":
+            hint += ', or set edition.thin_week = "widen"'
         raise NothingToSend(
-            f"Edition {label} has {found}, and it needs {rules.minimum_stories}: it {policy}.",
-            hint="Collect more (digest collect), lower edition.minimum_stories, "
-            'or set edition.thin_week = "widen".',
+            f"Edition {edition.period.label} has {_stories(count)}, and it needs "
+            f"{max(rules.minimum_stories, 1)}: {THIN_WEEK[rules.thin_week]}. Nothing was changed.",
+            hint=f"{hint}.",
         )
 
     # Curating
@@ -163,39 +203,55 @@ class EditionService:
     def lead(self, label: str, reference: str, *, now: dt.datetime) -> Edition:
         """Make the article the lead, bringing it in if it is not yet a story; store the edition."""
         edition, article_id = self._resolve(label, reference, now=now)
-        hidden = edition.hidden - {article_id}
-        return self._again(replace(edition, lead_article_id=article_id, hidden=hidden), now=now)
+        decided = curation.curation_of(edition)
+        hidden = decided.hidden - {article_id}
+        return self._again(edition, replace(decided, lead=article_id, hidden=hidden), now=now)
 
     def pin(self, label: str, reference: str, position: int, *, now: dt.datetime) -> Edition:
-        """Fix the article at `position` (1-based), bringing it in if need be; store the edition."""
+        """Fix the article at `position` (1-based), bringing it in if need be; store the edition.
+
+        A redraft keeps it there. Position 1 makes it the lead.
+        """
         edition, article_id = self._resolve(label, reference, now=now)
-        size = self._settings.edition.stories
-        if not 1 <= position <= size:
-            raise UsageError(f"There is no position {position}.", hint=f"Choose 1 to {size}.")
-        if position == 1:
-            return self.lead(label, reference, now=now)
-        lead = None if edition.lead_article_id == article_id else edition.lead_article_id
-        edition = replace(edition, hidden=edition.hidden - {article_id}, lead_article_id=lead)
-        return self._again(edition, now=now, pin=(article_id, position))
+        _require_position(position, self._settings.edition.stories)
+        decided = curation.pinned(curation.curation_of(edition), article_id, position)
+        return self._again(edition, decided, now=now)
 
     def unpin(self, label: str, reference: str, *, now: dt.datetime) -> Edition:
         """Let the article stand where its score puts it, also as lead; store the edition."""
         edition, article_id = self._resolve(label, reference, now=now)
-        lead = None if edition.lead_article_id == article_id else edition.lead_article_id
-        return self._again(replace(edition, lead_article_id=lead), now=now, pin=(article_id, None))
+        decided = curation.pinned(curation.curation_of(edition), article_id, None)
+        return self._again(edition, decided, now=now)
+
+    def move(self, label: str, reference: str, position: int, *, now: dt.datetime) -> Edition:
+        """Move a story to `position` (1-based) and the others along; store the edition.
+
+        It stays there like a pinned one. Stories placed by hand before shift along and keep their
+        new places, unlike with `pin`, which leaves them where they are.
+
+        Raises:
+            UsageError: The article is not a story of this edition, or there is no such position.
+        """
+        edition, article_id = self._resolve(label, reference, now=now)
+        self._story(edition, article_id, reference)
+        _require_position(position, len(edition.stories))
+        decided = curation.curation_of(edition)
+        decided = curation.moved(decided, edition.stories, article_id, position)
+        return self._again(edition, decided, now=now)
 
     def hide(self, label: str, reference: str, *, now: dt.datetime) -> Edition:
         """Take the article out; the next candidate moves up. Stores the edition."""
         edition, article_id = self._resolve(label, reference, now=now)
-        lead = None if edition.lead_article_id == article_id else edition.lead_article_id
-        return self._again(
-            replace(edition, hidden=edition.hidden | {article_id}, lead_article_id=lead), now=now
-        )
+        decided = curation.pinned(curation.curation_of(edition), article_id, None)
+        decided = replace(decided, hidden=decided.hidden | {article_id})
+        return self._again(edition, decided, now=now)
 
     def unhide(self, label: str, reference: str, *, now: dt.datetime) -> Edition:
         """Let a hidden article take part again; stores the edition."""
         edition, article_id = self._resolve(label, reference, now=now)
-        return self._again(replace(edition, hidden=edition.hidden - {article_id}), now=now)
+        decided = curation.curation_of(edition)
+        decided = replace(decided, hidden=decided.hidden - {article_id})
+        return self._again(edition, decided, now=now)
 
     def edit_story(
         self,
@@ -212,12 +268,7 @@ class EditionService:
             UsageError: The article is not a story of this edition.
         """
         edition, article_id = self._resolve(label, reference, now=now)
-        story = next((s for s in edition.stories if s.article_id == article_id), None)
-        if story is None:
-            raise UsageError(
-                f"{reference!r} is not a story of {edition.period.label}.",
-                hint=f"Bring it in first: digest edition pin {article_id} 3",
-            )
+        story = self._story(edition, article_id, reference)
         article = self._store.article(article_id).article
         if headline is not None:
             story = replace(
@@ -247,32 +298,18 @@ class EditionService:
             edition = replace(edition, intro=intro or self._settings.newsletter.intro)
         return self._save(edition)
 
-    def _again(
-        self, edition: Edition, *, now: dt.datetime, pin: tuple[int, int | None] | None = None
-    ) -> Edition:
+    def _again(self, edition: Edition, decided: Curation, *, now: dt.datetime) -> Edition:
         """Choose the stories anew after a decision, and store the edition."""
-        decided = curation.curation_of(edition)
-        if pin is not None:
-            pins = {k: v for k, v in decided.pins.items() if k != pin[0]}
-            if pin[1] is not None:
-                pins[pin[0]] = pin[1]
-            decided = replace(decided, pins=pins)
-        ranked = self._with_decided(edition, decided, now=now)
-        stories = curation.choose(ranked, decided, size=self._settings.edition.stories)
-        return self._save(replace(edition, stories=stories))
+        return self._store.save_edition(self._drafted(edition, now=now, decided=decided))
 
-    def _with_decided(
-        self, edition: Edition, decided: curation.Curation, *, now: dt.datetime
-    ) -> list[RankedArticle]:
-        """Rank the candidates, and the articles that an editor brings in from elsewhere."""
-        at = min(now, edition.period.end)
-        start = self._start(edition.period)
-        pool = {c.id: c for c in self._fresh(self._store.candidates(start, edition.period.end), at)}
-        wanted = {s.article_id for s in edition.stories} | set(decided.pins)
-        if decided.lead is not None:
-            wanted.add(decided.lead)
-        pool.update(self._store.articles(wanted - set(pool)))
-        return self._rank(edition.period, list(pool.values()), at)
+    def _story(self, edition: Edition, article_id: int, reference: str) -> Story:
+        for story in edition.stories:
+            if story.article_id == article_id:
+                return story
+        raise UsageError(
+            f"{reference!r} is not a story of {edition.period.label}; nothing was changed.",
+            hint=f"Bring it in first: digest edition pin {article_id} 3",
+        )
 
     def _resolve(self, label: str, reference: str, *, now: dt.datetime) -> tuple[Edition, int]:
         """Return the open edition and the id of the article that `reference` names."""
@@ -323,12 +360,15 @@ class EditionService:
         return edition
 
     def _save(self, edition: Edition) -> Edition:
-        return self._store.save_edition(
-            curation.with_envelope(replace(edition, stories=_numbered(edition.stories)))
+        return self._store.save_edition(curation.with_envelope(edition))
+
+
+def _stories(count: int) -> str:
+    return f"{count or 'no'} {'story' if count == 1 else 'stories'}"
+
+
+def _require_position(position: int, last: int) -> None:
+    if not 1 <= position <= last:
+        raise UsageError(
+            f"There is no position {position}; nothing was changed.", hint=f"Choose 1 to {last}."
         )
-
-
-def _numbered(stories: Sequence[Story]) -> tuple[Story, ...]:
-    return tuple(
-        replace(story, position=number, lead=number == 1) for number, story in enumerate(stories, 1)
-    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from digest.checking import Finding, Severity, check_mail
-from digest.merging import compile_variant
+from digest.merging import compile_variant, shown_link, shown_text
 from digest.model.editions import Edition, Story, Variant
 from digest.model.messages import Envelope
 from digest.ports import MessageBuilder, Renderer
@@ -72,7 +72,9 @@ class PreviewService:
             text=variant.text,
             subject=variant.subject,
             preheader=variant.preheader,
-            stories=[(s.headline, s.url, _words(s)) for s in edition.stories],
+            stories=[
+                (shown_text(s.headline), shown_link(s.url), _words(s)) for s in edition.stories
+            ],
             tokens=variant.tokens,
             postal_address=self._newsletter.postal_address,
         )

@@ -45,13 +45,13 @@ def refused_because(ip: str) -> str | None:
         address = address.ipv4_mapped or ipaddress.IPv6Address(int(address))
     if address.is_multicast:
         return "a multicast address"
-    for network, reason in _NETWORKS:
-        if address in network:
-            return reason
     if address.is_loopback:
         return "this computer's own"
     if address.is_link_local:
         return "link-local"
+    for network, reason in _NETWORKS:
+        if address in network:
+            return reason
     if not address.is_global or (address.version == 6 and address not in _GLOBAL_UNICAST):
         return "not on the public internet"
     return None
@@ -63,7 +63,18 @@ def same_site(one: str, other: str) -> bool:
     They do when they are equal apart from `www.`, or when one is below the other. Siblings
     (`a.example.com`, `b.example.com`) do not: without a list of public suffixes nobody can tell
     them from two customers of one hoster, and a wrong yes gives a feed away for ever.
+    IP addresses only equal themselves.
     """
+    if _is_address(one) or _is_address(other):
+        return one == other
     one, other = (host.lower().rstrip(".").removeprefix("www.") for host in (one, other))
     short, long = sorted((one, other), key=len)
     return short == long or ("." in short and long.endswith(f".{short}"))
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

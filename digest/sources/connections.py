@@ -48,7 +48,7 @@ class Watchdog:
         self._ends_at = time.monotonic() + seconds
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
-        self._timer = threading.Timer(max(0.0, seconds), self._bark)
+        self._timer = threading.Timer(max(0.0, seconds), self.cut)
         self._timer.daemon = True
         self._timer.name = name
         self._timer.start()
@@ -76,7 +76,8 @@ class Watchdog:
             self._socket = connected.dup()
         return connected
 
-    def _bark(self) -> None:
+    def cut(self) -> None:
+        """End the connection now, whatever it is doing."""
         with self._lock:
             self.barked = True
             if self._socket is not None:

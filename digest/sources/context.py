@@ -1,9 +1,11 @@
 """What a source may use: the project's folder, the guarded client and the killable parser."""
 
-from dataclasses import dataclass
+import datetime as dt
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from digest.errors import SourceRefused, SourceUnavailable
+from digest.model.sources import SourceState
 from digest.sources.http import HttpClient
 from digest.sources.parsing import MAX_BODY_BYTES, ParserPool
 
@@ -31,6 +33,11 @@ class SourceContext:
                     f"The file {name!r} lies outside the project.",
                     hint="Name a file relative to the project in `url`.",
                 )
+            if path.exists() and not path.is_file():
+                raise SourceRefused(
+                    f"{name!r} is not a file.",  # a named pipe would be waited for without end
+                    hint="Name a file relative to the project in `url`.",
+                )
             with path.open("rb") as file:
                 body = file.read(MAX_BODY_BYTES + 1)
         except (OSError, ValueError, RuntimeError) as error:
@@ -42,3 +49,15 @@ class SourceContext:
         if len(body) > MAX_BODY_BYTES:
             raise SourceRefused(f"The file {name!r} is larger than {MAX_BODY_BYTES // 2**20} MB.")
         return body
+
+
+def succeeded(state: SourceState, *, now: dt.datetime) -> SourceState:
+    """Return the state after a good fetch at `now` (aware UTC): failures and waits are over."""
+    return replace(
+        state,
+        last_fetch_at=now,
+        last_success_at=now,
+        not_before_at=None,
+        failures=0,
+        last_error="",
+    )

@@ -4,6 +4,7 @@ import datetime as dt
 import http
 import socket
 import ssl
+from http.client import HTTPException, LineTooLong
 
 from digest.errors import SourceError, SourceGone, SourceRefused, SourceUnavailable
 
@@ -44,10 +45,28 @@ def refused(what: str, hint: str) -> SourceRefused:
     return SourceRefused(f"{what}. {UNHARMED}", hint=hint or "Tell the site, or remove the source.")
 
 
+def stopped() -> SourceUnavailable:
+    """Return what to raise once the run was told to stop."""
+    return SourceUnavailable(f"The run was stopped. {UNHARMED}", hint="Run it again to go on.")
+
+
 def too_large(host: str, limit: int) -> SourceRefused:
     """Return what to raise for a body over `limit` bytes."""
     return refused(
         f"{host} sent more than {limit / 2**20:.3g} MB", "Use a feed with fewer or shorter entries."
+    )
+
+
+def too_many_headers(host: str) -> SourceRefused:
+    """Return what to raise for headers over the limits."""
+    return refused(f"{host} sent more or longer headers than any feed needs", "")
+
+
+def unasked(host: str) -> SourceUnavailable:
+    """Return what to raise for a 304 to a request that named nothing known."""
+    return SourceUnavailable(
+        f"{host} answered that nothing has changed, but was never asked before. {UNHARMED}",
+        hint="Tell the site: it answers 304 to a request without conditions.",
     )
 
 
@@ -61,8 +80,11 @@ def too_slow(host: str, seconds: float, *, answered: bool) -> SourceError:
     )
 
 
-def broken(host: str, error: Exception, connect_seconds: float) -> SourceUnavailable:
+def broken(host: str, error: Exception, connect_seconds: float) -> SourceError:
     """Say in plain words how a connection failed."""
+    # http.client has no class of its own for more than a hundred headers.
+    if isinstance(error, LineTooLong) or type(error) is HTTPException:
+        return too_many_headers(host)
     hint = "The next collect asks again."
     match error:
         case socket.gaierror():

@@ -62,6 +62,7 @@ _REFERENCE = re.compile(
 )
 _CLOSED_REFERENCE = re.compile(r"&#?\w{1,40};")
 _XML_ENTITIES = frozenset({"amp;", "lt;", "gt;", "quot;", "apos;"})
+_HTML_STARTS = frozenset({"html", "head", "title", "meta", "body", "p", "div"})
 _OTHER_ROOTS = {
     "opml": "It is an OPML list of feeds, not a feed.",
     "urlset": "It is a sitemap, not a feed.",
@@ -154,7 +155,7 @@ def _not_a_feed(text: str, url: str, *, is_page: bool) -> SourceMalformed:
     name = root[1].lower() if root else ""
     if name in _OTHER_ROOTS:
         return SourceMalformed(_OTHER_ROOTS[name], hint="Add each feed by its own address.")
-    if is_page or name in ("html", "head", "body", "p", "div"):
+    if is_page or name in _HTML_STARTS:
         feed = _linked_feed(text, url)
         hint = f"The page names its feed: {feed}" if feed else "Look on the page for its feed."
         return SourceMalformed("It is a web page, not a feed.", hint=hint)

@@ -9,7 +9,7 @@ from digest.model.sources import Fetched, SourceState
 from digest.ports import Source
 from digest.settings import SourceSettings
 from digest.sources.addresses import same_site
-from digest.sources.context import SourceContext
+from digest.sources.context import SourceContext, succeeded
 from digest.sources.http import PERMANENT, Response
 from digest.sources.targets import read_url
 
@@ -17,8 +17,10 @@ ACCEPT = (
     "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, "
     "application/json;q=0.8, text/xml;q=0.8, */*;q=0.1"
 )
+MAX_VALIDATOR_LENGTH = 1000
 PROOF_FETCHES = 3
 PROOF_TIME = dt.timedelta(hours=24)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
@@ -43,14 +45,7 @@ class FeedSource:
         research, 2: hosts redirect feeds to maintenance pages).
         """
         state = replace(state, url=state.url or self._settings.url)
-        fresh = replace(
-            state,
-            last_fetch_at=now,
-            last_success_at=now,
-            not_before_at=None,
-            failures=0,
-            last_error="",
-        )
+        fresh = succeeded(state, now=now)
         if _SCHEME.match(self._settings.url):
             return self._from_web(state, fresh, now)
         body = self._context.read_file(self._settings.url)
@@ -69,8 +64,8 @@ class FeedSource:
             return Fetched(state=fresh, unchanged=True)
         fresh = replace(
             fresh,
-            etag=response.headers.get("etag", ""),
-            last_modified=response.headers.get("last-modified", ""),
+            etag=_validator(response, "etag"),
+            last_modified=_validator(response, "last-modified"),
         )
         content_type = response.headers.get("content-type", "")
         return self._read(fresh, response.body, url=response.url, content_type=content_type)
@@ -96,14 +91,24 @@ class FeedSource:
         )
 
 
+def _validator(response: Response, name: str) -> str:
+    """Return a header that is to be sent back byte for byte, or "" if it is not fit for that."""
+    value = response.headers.get(name, "")
+    is_fit = len(value) <= MAX_VALIDATOR_LENGTH and not _CONTROL.search(value)
+    return value if is_fit else ""
+
+
 def _moved(state: SourceState, response: Response, now: dt.datetime) -> SourceState:
     """Count one more proof that the feed has moved, and follow it for good when there are enough.
 
     Only a chain of permanent redirects within one site counts; anything else starts over.
     """
-    statuses = {status for status, _ in response.hops}
     here, there = read_url(state.url), read_url(response.url)
-    if not statuses or not statuses <= PERMANENT or not same_site(here.host, there.host):
+    is_proof = bool(response.hops) and all(
+        status in PERMANENT and same_site(here.host, read_url(url).host)
+        for status, url in response.hops
+    )
+    if not is_proof:
         return replace(state, moved_to="", moved_seen=0, moved_since=None)
     if state.moved_to != there.url or state.moved_since is None:
         return replace(state, moved_to=there.url, moved_seen=1, moved_since=now)

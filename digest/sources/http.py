@@ -20,7 +20,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -36,8 +36,11 @@ from digest.sources.failures import (
     raise_unless_good,
     refused,
     status_words,
+    stopped,
     too_large,
+    too_many_headers,
     too_slow,
+    unasked,
 )
 from digest.sources.targets import DEFAULT_PORTS, Target, follow, read_url
 
@@ -106,7 +109,9 @@ class HttpClient:
     host_pause_seconds: float = 1.0
     network: Network = field(default_factory=Network)
     _hosts: dict[str, _Host] = field(default_factory=dict, init=False, repr=False)
-    _hosts_lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _running: set[Watchdog] = field(default_factory=set, init=False, repr=False)
+    _stopped: threading.Event = field(default_factory=threading.Event, init=False, repr=False)
 
     def get(
         self,
@@ -145,21 +150,31 @@ class HttpClient:
                 seconds -= time.monotonic() - started
                 if answer.status in (429, 503):
                     self._raise_busy(target.host, answer, now)
+            if answer.status == 304 and not (etag or last_modified):
+                raise unasked(target.host)
             if answer.status not in _REDIRECTS:
                 return _response(target, tuple(hops), answer)
             target = follow(target, answer.headers.get("location", ""))
             hops.append((answer.status, target.url))
             _check_hop(first, target, len(hops))
 
+    def stop(self) -> None:
+        """Cut every request under way and refuse new ones: each raises SourceUnavailable."""
+        with self._lock:
+            self._stopped.set()
+            running = list(self._running)
+        for watchdog in running:
+            watchdog.cut()
+
     @contextmanager
     def _turn(self, name: str, now: dt.datetime) -> Iterator[None]:
         """Hold the host's turn, after its pause; refuse while its Retry-After runs."""
-        with self._hosts_lock:
+        with self._lock:
             host = self._hosts.setdefault(name, _Host())
         with host.turn:
             if host.not_before_at and now < host.not_before_at:
                 raise busy(name, "asked every program to wait", host.not_before_at)
-            time.sleep(max(0.0, host.free_at - time.monotonic()))
+            self._stopped.wait(max(0.0, host.free_at - time.monotonic()))
             try:
                 yield
             finally:
@@ -175,7 +190,7 @@ class HttpClient:
         self, target: Target, headers: Mapping[str, str], private: bool, seconds: float
     ) -> _Answer:
         """Make one request on one new connection, within `seconds`."""
-        watchdog = Watchdog(seconds, f"deadline {target.host}")
+        watchdog = self._watchdog(target.host, seconds)
         opened = connection(target, self.network.tls, lambda: self._dial(target, private, watchdog))
         answered = False
         try:
@@ -186,19 +201,33 @@ class HttpClient:
                 preload_content=False,
                 decode_content=False,
             )
-            raw = opened.getresponse()
-            answered = True
-            found = _checked_headers(target.host, raw)
-            body = self._body(target.host, raw, found) if raw.status in (200, 203) else b""
-            watchdog.check()
-            return _Answer(raw.status, found, body)
+            with closing(opened.getresponse()) as raw:
+                watchdog.check()
+                answered = True
+                found = _checked_headers(target.host, raw)
+                body = self._body(target.host, raw, found) if raw.status in (200, 203) else b""
+                watchdog.check()
+                return _Answer(raw.status, found, body)
         except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
+            if self._stopped.is_set():
+                raise stopped() from error
             if not watchdog.barked:
                 raise broken(target.host, error, self.connect_seconds) from error
             raise too_slow(target.host, self.total_seconds, answered=answered) from error
         finally:
+            with self._lock:
+                self._running.discard(watchdog)
             watchdog.close()
             opened.close()
+
+    def _watchdog(self, host: str, seconds: float) -> Watchdog:
+        """Return the watchdog of one request, known to `stop`."""
+        with self._lock:
+            if self._stopped.is_set():
+                raise stopped()
+            watchdog = Watchdog(seconds, f"deadline {host}")
+            self._running.add(watchdog)
+        return watchdog
 
     def _dial(self, target: Target, private: bool, watchdog: Watchdog) -> socket.socket:
         """Resolve once, check all addresses, and connect to the first of them that answers."""
@@ -233,6 +262,8 @@ class HttpClient:
             body += chunk
             if len(body) > self.max_bytes:
                 raise too_large(host, self.max_bytes)
+        if not (body or length or raw.chunked):
+            raise http.client.IncompleteRead(b"")  # headers cut off look as if they were complete
         if body.startswith(b"\x1f\x8b"):
             return _gunzip(host, bytes(body), self.max_bytes)
         if body and coding in ("gzip", "x-gzip"):
@@ -271,7 +302,7 @@ def _checked_headers(host: str, raw: urllib3.BaseHTTPResponse) -> dict[str, str]
         sum(len(name) + len(value) + 4 for name, value in raw.headers.iteritems())
         > MAX_HEADER_BYTES
     ):
-        raise refused(f"{host} sent more than {MAX_HEADER_BYTES // 1024} kB of headers", "")
+        raise too_many_headers(host)
     return {name.lower(): value for name, value in raw.headers.itermerged()}
 
 

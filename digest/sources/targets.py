@@ -4,11 +4,12 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote, urljoin, urlsplit
 
-from digest.errors import SourceUnavailable
+from digest.errors import SourceRefused, SourceUnavailable
 from digest.sources.failures import UNHARMED, refused
 
 MAX_URL_LENGTH = 2000
 DEFAULT_PORTS = {"http": 80, "https": 443}
+_HINT = "Correct `url`."
 _HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?\.?|[0-9a-f:.]*:[0-9a-f:.]*")
 
 
@@ -41,31 +42,42 @@ def read_url(url: str) -> Target:
         SourceRefused: It is no such address, it holds a user name or password, or it is too long.
             The message never repeats what could be a secret.
     """
+    url = url.strip()
+    if len(url) > MAX_URL_LENGTH or not url.isprintable():
+        raise refused("The address is too long, or holds characters that cannot be seen", _HINT)
     try:
-        parts = urlsplit(url.strip())
+        parts = urlsplit(url)
         host, port = (parts.hostname or "").encode("idna").decode("ascii").lower(), parts.port
     except ValueError:
-        raise refused("The address cannot be read", "Correct `url`.") from None
+        raise refused("The address cannot be read", _HINT) from None
     if parts.scheme not in DEFAULT_PORTS:
-        scheme = parts.scheme if parts.scheme.isascii() else ""
-        raise refused(
-            f'The address uses "{scheme[:20]}:", and digest reads http and https only',
-            "Use the http or https address of the feed.",
-        )
+        raise _other_scheme(url, parts.scheme)
     if "@" in parts.netloc:
         raise refused(
             f"The address for {host[:80]} holds a user name or password, and digest sends none",
             "Use an address without them.",
         )
-    if not _HOST_NAME.fullmatch(host) or len(url) > MAX_URL_LENGTH or not url.isprintable():
-        raise refused("The address is too long or has no usable host name", "Correct `url`.")
+    if not _HOST_NAME.fullmatch(host):
+        raise refused("The address has no usable host name", _HINT)
     path = quote(parts.path or "/", safe="/%:=&~+!$,;'@()*[]")
     query = quote(parts.query, safe="/%:=&~+!$,;'@()*[]?")
-    return Target(
+    target = Target(
         parts.scheme,
         host,
         DEFAULT_PORTS[parts.scheme] if port is None else port,
         f"{path}?{query}" if query else path,
+    )
+    if len(target.url) > MAX_URL_LENGTH:
+        raise refused("The address is too long", _HINT)
+    return target
+
+
+def _other_scheme(url: str, scheme: str) -> SourceRefused:
+    # In "name:password@host" the name looks like a scheme.
+    named = f'uses "{scheme[:20]}:"' if scheme and "@" not in url else "is of another kind"
+    return refused(
+        f"The address {named}, and digest reads http and https only",
+        "Use the http or https address of the feed.",
     )
 
 

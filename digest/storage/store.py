@@ -244,8 +244,8 @@ class SqlStore:
         with self._reading() as connection:
             return [rows.to_stored(row) for row in connection.execute(query)]
 
-    def ratings_since(self, since: dt.datetime) -> list[RatedArticle]:
-        """Return the rated articles first seen at or after `since`."""
+    def ratings_between(self, start: dt.datetime, end: dt.datetime) -> list[RatedArticle]:
+        """Return the rated articles with `belongs_at` in [start, end), ordered by id."""
         query = (
             sa.select(
                 tables.articles.c.source,
@@ -254,7 +254,9 @@ class SqlStore:
                 tables.articles.c.rating_votes,
             )
             .where(
-                tables.articles.c.first_seen_at >= since, tables.articles.c.rating_mean.is_not(None)
+                tables.articles.c.belongs_at >= start,
+                tables.articles.c.belongs_at < end,
+                tables.articles.c.rating_mean.is_not(None),
             )
             .order_by(tables.articles.c.id)
         )

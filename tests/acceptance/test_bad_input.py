@@ -237,7 +237,7 @@ def test_empty_week_is_nothing_to_send(digest: Digest, project: Path, server: Lo
     server.pages["/feed"] = Reply(body=rss("Old news", day=3))
     use_sources(project, {"News": server.url("/feed")})
     told = digest("send", "--preview", "--no-open", "--now", NOW)
-    told.refuses(4, "2026-W48 has 0 of 0 candidates", "digest collect")
+    told.refuses(4, "2026-W48 has no stories", "digest collect")
     assert not (project / "previews").exists()
 
 
@@ -257,7 +257,7 @@ def refuse_words(*arguments: str) -> tuple[list[str], str]:
         refuse_words("rank", "--now", "yesterday", "no time"),
         refuse_words("rank", "--explain", "99999", "There is no article 99999"),
         refuse_words("edition", "lead", "nothing like it", "No article has"),
-        refuse_words("edition", "pin", "1", "99", "no position 99"),
+        refuse_words("edition", "pin", "1", "99", "no article 1"),
         refuse_words("edition", "edit", "Say what to write"),
         refuse_words("edition", "edit", "--headline", "x", "Name the story"),
         refuse_words("source", "add", "Sample feed", "https://example.com", "already"),

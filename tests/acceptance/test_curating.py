@@ -139,7 +139,7 @@ def test_init_keeps_what_is_there_and_takes_answers(digest: Digest, tmp_path: Pa
 
 def test_init_with_a_wrong_answer_writes_nothing(digest: Digest, tmp_path: Path) -> None:
     told = digest("init", tmp_path / "x", "--timezone", "Moon/Base", "--from", "nobody")
-    told.refuses(3, "no time zone", "no sender")
+    told.refuses(3, "no time zone", "newsletter.from is 'nobody'")
     assert not (tmp_path / "x").exists()
 
 

@@ -67,7 +67,7 @@ def test_readme_names_only_files_and_commands_that_exist() -> None:
     for path in re.findall(r"`((?:tests|digest|docs)/[\w./-]+)`", text):
         assert (ROOT / path).exists(), path
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"\bmake ([a-z-]+)", text):
+    for target in re.findall(r"(?:^\$ |`)make ([a-z-]+)", text, re.M):
         assert f"\n{target}:" in makefile, target
     group = LazyGroup()
     for words in re.findall(r"^\$ digest (\S+)(?: ([a-z]+))?", text, re.M):

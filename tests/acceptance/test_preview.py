@@ -114,7 +114,7 @@ def test_preview_changes_no_edition_and_collects_only_an_empty_store(
 
 def test_no_collect_leaves_an_empty_store_empty(digest: Digest, project: Path) -> None:
     told = digest("send", "--preview", "--no-open", "--no-collect", "--now", NOW)
-    told.refuses(4, "0 of 0 candidates")
+    told.refuses(4, "2026-W48 has no stories", "digest collect")
 
 
 def test_sample_in_a_project_leaves_its_store_alone(digest: Digest, project: Path) -> None:
@@ -159,7 +159,7 @@ def test_message_is_addressed_to_the_reader_and_can_be_left(digest: Digest, proj
 def test_earlier_edition_is_previewed_by_its_label(digest: Digest, project: Path) -> None:
     assert digest("collect", "--now", NOW).code == 0
     told = digest("send", "--preview", "--no-open", "--edition", "2026-W40", "--now", NOW)
-    told.refuses(4, "2026-W40 has 0 of 0")
+    told.refuses(4, "2026-W40 has no stories")
 
 
 def test_hostile_titles_stand_in_the_mail_as_harmless_text(

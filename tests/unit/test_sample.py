@@ -169,7 +169,7 @@ def test_articles_are_long_enough_to_read_and_their_summaries_short_enough_to_sk
 ) -> None:
     for article in collected.articles:
         assert 45 <= len(article.title) <= 85, article.title
-        assert 60 <= len(article.summary) <= 240, article.title
+        assert 60 <= len(article.summary) <= 280, article.title
         assert article.summary.endswith((".", "?", "!", "”")), article.title
         assert 220 <= article.words <= 500, article.title
 

@@ -114,11 +114,12 @@ class StoreContract:
         self.add(
             store, [make_article(1, outlet="Outlet"), make_article(2), make_article(3, rating=None)]
         )
-        assert store.ratings_since(NOON) == [
+        assert store.ratings_between(NOON, LATER) == [
             RatedArticle(source="Example", origin="Outlet", mean=4.0, votes=10),
             RatedArticle(source="Example", origin="Example", mean=4.0, votes=10),
         ]
-        assert store.ratings_since(LATER) == []
+        assert store.ratings_between(LATER, LATER + (LATER - NOON)) == []
+        assert store.ratings_between(NOON - (LATER - NOON), NOON) == []
 
     def test_edition_comes_back_exactly_as_it_was_saved(self, store: Store) -> None:
         self.add(store, [make_article(n) for n in (1, 2, 3)])
