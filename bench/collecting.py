@@ -58,7 +58,7 @@ def _show(name: str, cost: Cost, baseline: Cost) -> None:
 def _name_sources(project: Path, port: int) -> None:
     path = project / "config" / "digest.toml"
     text = path.read_text()
-    head, tail = text[: text.index("[[source]]")], text[text.index("[delivery]") :]
+    head, tail = text[: text.index("\n[[source]]") + 1], text[text.index("[delivery]") :]
     sources = "".join(
         f'[[source]]\nname = "News {number}"\nallow_private = true\n'
         f'url = "http://{feeds.address(number)}:{port}/{number}"\n\n'
