@@ -4,7 +4,7 @@ Pure. The rules: the lead stands first; a pin is a position; what an editor hid 
 editor wrote stays; everything else follows the ranking under the cap per source.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from digest.model.articles import RankedArticle, Reason
@@ -176,6 +176,23 @@ def with_envelope(edition: Edition) -> Edition:
     if not edition.preheader_edited:
         preheader = make_preheader(edition.stories)
     return replace(edition, subject=subject, preheader=preheader)
+
+
+def stories_for(
+    stories: Sequence[Story], topics: Collection[str], *, minimum: int
+) -> tuple[int, ...] | None:
+    """Return the indexes of the stories for a reader of `topics`, or None where it is all of them.
+
+    The lead is for everybody. A reader whose topics leave fewer than `minimum` stories gets the
+    whole edition, because a mail of nearly nothing serves nobody.
+    """
+    wanted = {topic.casefold() for topic in topics}
+    kept = tuple(
+        index
+        for index, story in enumerate(stories)
+        if story.lead or wanted & {topic.casefold() for topic in story.topics}
+    )
+    return kept if wanted and minimum <= len(kept) < len(stories) else None
 
 
 def make_subject(stories: Sequence[Story]) -> str:

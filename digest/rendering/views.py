@@ -16,7 +16,7 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_interval, format_skeleton
 from babel.numbers import format_decimal
 
-from digest.merging import TOKENS, shown_link, shown_text
+from digest.merging import MARKS, TOKENS, shown_link, shown_text
 from digest.model.articles import Image
 from digest.model.editions import Edition, Story
 from digest.normalising.text import clean_text
@@ -119,6 +119,7 @@ class MailView:
     home_url: str
     postal_address: tuple[str, ...]
     tokens: Mapping[str, str]
+    marks: Mapping[str, str]
 
 
 def mail_view(edition: Edition, newsletter: NewsletterSettings) -> MailView:
@@ -146,6 +147,7 @@ def mail_view(edition: Edition, newsletter: NewsletterSettings) -> MailView:
         home_url=shown_link(newsletter.public_url),
         postal_address=tuple(shown_text(line) for line in newsletter.postal_address.splitlines()),
         tokens=TOKENS,
+        marks=MARKS,
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from digest.checking import Finding, Severity, check_mail
-from digest.merging import compile_variant, shown_link, shown_text
+from digest.merging import compile_variant, count_tokens, shown_link, shown_text
 from digest.model.editions import Edition, Story, Variant
 from digest.model.messages import Envelope
 from digest.ports import MessageBuilder, Renderer
@@ -67,15 +67,16 @@ class PreviewService:
 
     def check(self, edition: Edition, variant: Variant) -> list[Finding]:
         """Return what the checks find in the rendered edition, before any reader's values."""
+        html, text = compile_variant(variant).whole()
         return check_mail(
-            variant.html,
-            text=variant.text,
+            html,
+            text=text,
             subject=variant.subject,
             preheader=variant.preheader,
             stories=[
                 (shown_text(s.headline), shown_link(s.url), _words(s)) for s in edition.stories
             ],
-            tokens=variant.tokens,
+            tokens=count_tokens(html),
             postal_address=self._newsletter.postal_address,
         )
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.merging import TOKENS, count_tokens
+from digest.merging import MARKS, TOKENS, count_tokens
 from digest.model.articles import Image, Rating
 from digest.rendering.views import MailView, StoryView, mail_view
 from digest.settings import NewsletterSettings
@@ -232,7 +232,7 @@ def test_edition_without_stories_has_no_lead() -> None:
     assert (view.lead, view.stories) == (None, ())
 
 
-@pytest.mark.parametrize("token", TOKENS.values())
+@pytest.mark.parametrize("token", [*TOKENS.values(), *MARKS.values()])
 def test_token_that_a_stranger_types_is_never_filled(token: str) -> None:
     story = {
         "headline": f"Read {token} now",
@@ -244,8 +244,8 @@ def test_token_that_a_stranger_types_is_never_filled(token: str) -> None:
     }
     edition = {"subject": token, "preheader": f"x{token}", "intro": f"{token}{token}"}
     view = mail(name=token, stories=(make_story(1, **story),), **edition)
-    assert view.tokens == TOKENS
-    shown = repr(view).replace(repr(view.tokens), "")
+    assert (view.tokens, view.marks) == (TOKENS, MARKS)
+    shown = repr(view).replace(repr(view.tokens), "").replace(repr(view.marks), "")
     assert count_tokens(shown) == {}
     assert view.lead is not None
     assert view.lead.headline == f"Read {token.lower()} now"
