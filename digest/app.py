@@ -17,7 +17,7 @@ from digest.ports import Clock, Renderer, Store
 from digest.project import Project, load, starter_root
 from digest.services.collection import CollectionService, OpenSource, SourceReport
 from digest.services.editions import EditionService
-from digest.services.previews import Preview, PreviewService, rating_words, report
+from digest.services.previews import Preview, PreviewService, edition_state, rating_words, report
 from digest.settings import DatabaseSettings, SourceSettings
 
 if TYPE_CHECKING:
@@ -77,7 +77,24 @@ class App:
     @cached_property
     def editions(self) -> EditionService:
         """Drafting and curating."""
-        return EditionService(self.store, self.project.settings)
+        left_out = self._samples if self._has_own_sources else frozenset()
+        return EditionService(self.store, self.project.settings, left_out=left_out)
+
+    @property
+    def sources(self) -> tuple[SourceSettings, ...]:
+        """The sources that are collected: the sample steps aside for the project's own."""
+        sources = self.project.settings.source
+        return tuple(s for s in sources if not s.newest) if self._has_own_sources else sources
+
+    @property
+    def _has_own_sources(self) -> bool:
+        return any(not source.newest for source in self.project.settings.source)
+
+    @cached_property
+    def _samples(self) -> frozenset[str]:
+        """The names of the sample's sources, also where the project has taken them out."""
+        packaged = load(starter_root(), {}).settings.source
+        return frozenset(s.name for s in (*packaged, *self.project.settings.source) if s.newest)
 
     @cached_property
     def renderer(self) -> Renderer:
@@ -91,7 +108,12 @@ class App:
         """Rendering for one reader, and the checks."""
         from digest.transports.message import build_message
 
-        return PreviewService(self.project.settings.newsletter, self.renderer, build_message)
+        return PreviewService(
+            self.project.settings.newsletter,
+            self.renderer,
+            build_message,
+            ignored=self.project.settings.checks.ignore,
+        )
 
     @contextmanager
     def open_sources(self) -> Iterator[tuple[OpenSource, Callable[[], None]]]:
@@ -130,8 +152,7 @@ class App:
         now = self.clock.now()
         due = self.editions.period("", now=now)
         with self.open_sources() as (open_source, stop):
-            sources = self.project.settings.source
-            service = CollectionService(self.store, sources, open_source, due=due, stop=stop)
+            service = CollectionService(self.store, self.sources, open_source, due=due, stop=stop)
             return service.collect(now=now, only=only, progress=progress)
 
     def try_source(self, settings: SourceSettings) -> tuple[SourceReport, list[Article]]:
@@ -193,7 +214,7 @@ class App:
             starts_at=edition.period.start,
             ends_at=edition.period.end,
             timezone=edition.period.timezone,
-            state=str(edition.state),
+            state=edition_state(edition),
             subject=preview.variant.subject,
             preheader=preview.variant.preheader,
             sender=letter.sender,

@@ -5,6 +5,7 @@ from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import AoT
 
 from digest.errors import ConfigError
 from digest.settings import SourceSettings
@@ -24,7 +25,7 @@ def with_source(text: str, source: SourceSettings) -> str:
     """Return the TOML `text` with one more [[source]], behind the others.
 
     Raises:
-        ConfigError: `text` is no TOML.
+        ConfigError: `text` is no TOML, or its sources are no tables.
     """
     document = _parsed(text)
     table = tomlkit.table()
@@ -40,14 +41,40 @@ def with_source(text: str, source: SourceSettings) -> str:
         table["topics"] = list(source.topics)
     if source.allow_private:
         table["allow_private"] = True
-    sources: Any = document.get("source")
-    if sources is None:
-        sources = tomlkit.aot()
-        document["source"] = sources
+    if "source" not in document:
+        document["source"] = tomlkit.aot()
+    sources = _sources(document)
     # An empty line between this table and what stands before and after it.
     table.add(tomlkit.nl())
     sources.append(table)
     return tomlkit.dumps(document)
+
+
+def without_source(text: str, name: str) -> str:
+    """Return the TOML `text` without the [[source]] named `name`.
+
+    Raises:
+        ConfigError: `text` is no TOML, or its sources are no tables.
+    """
+    document = _parsed(text)
+    sources = _sources(document)
+    for index, table in enumerate(sources):
+        if table.get("name") == name:
+            del sources[index]
+            break
+    if not sources:
+        document.remove("source")
+    return tomlkit.dumps(document)
+
+
+def _sources(document: tomlkit.TOMLDocument) -> AoT:
+    sources = document.get("source")
+    if not isinstance(sources, AoT):
+        raise ConfigError(
+            "The sources stand in an inline list; nothing was changed.",
+            hint="Write each of them as a table that begins with [[source]].",
+        )
+    return sources
 
 
 def _parsed(text: str) -> tomlkit.TOMLDocument:

@@ -7,12 +7,13 @@ editor wrote stays; everything else follows the ranking under the cap per source
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from digest.model.articles import RankedArticle, Reason
+from digest.model.articles import Article, RankedArticle, Reason
 from digest.model.editions import Edition, Story
-from digest.normalising.text import shorten
+from digest.normalising.text import clean_text, shorten
 
 SUBJECT_LENGTH = 78  # longer subjects are cut by most inboxes
 PREHEADER_LENGTH = 120
+LONGEST_WORDS = 200  # of what an editor writes into a header
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -47,6 +48,8 @@ def pinned(curation: Curation, article_id: int, position: int | None) -> Curatio
     The lead that is fixed elsewhere or let go is the lead no longer.
     """
     pins = {key: value for key, value in curation.pins.items() if key != article_id}
+    if position is not None:
+        pins = _shifted(pins, position)
     lead = None if curation.lead == article_id else curation.lead
     if position is None:
         return replace(curation, lead=lead, pins=pins)
@@ -55,6 +58,16 @@ def pinned(curation: Curation, article_id: int, position: int | None) -> Curatio
     else:
         pins[article_id] = position
     return replace(curation, lead=lead, pins=pins, hidden=curation.hidden - {article_id})
+
+
+def _shifted(pins: Mapping[int, int], position: int) -> dict[int, int]:
+    """Make room at `position`: a pin that stands there moves on, and so do those it meets."""
+    shifted, taken = {}, position
+    for key, place in sorted(pins.items(), key=lambda item: item[1]):
+        is_met = place == taken
+        shifted[key] = place + is_met
+        taken += is_met
+    return shifted
 
 
 def moved(curation: Curation, stories: Sequence[Story], article_id: int, position: int) -> Curation:
@@ -164,6 +177,28 @@ def with_stories(edition: Edition, stories: Sequence[Story], curation: Curation)
         hidden=curation.hidden,
         aside=tuple(s for key, s in curation.edited.items() if key not in inside),
     )
+
+
+def reworded(story: Story, article: Article, *, headline: str | None, summary: str | None) -> Story:
+    """Return the story with an editor's words; None keeps, blank ones bring the article's back."""
+    if headline is not None:
+        words = clean_text(headline)
+        story = replace(story, headline=words or article.title, headline_edited=bool(words))
+    if summary is not None:
+        words = clean_text(summary)
+        story = replace(story, summary=words or article.summary, summary_edited=bool(words))
+    return story
+
+
+def readdressed(edition: Edition, *, subject: str | None, preheader: str | None) -> Edition:
+    """Return the edition with an editor's words; None keeps, blank ones are made anew later."""
+    if subject is not None:
+        words = clean_text(subject, limit=LONGEST_WORDS)
+        edition = replace(edition, subject=words, subject_edited=bool(words))
+    if preheader is not None:
+        words = clean_text(preheader, limit=LONGEST_WORDS)
+        edition = replace(edition, preheader=words, preheader_edited=bool(words))
+    return edition
 
 
 def with_envelope(edition: Edition) -> Edition:

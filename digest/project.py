@@ -5,19 +5,22 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
-from email.errors import HeaderParseError
-from email.headerregistry import Address
-from email.utils import parseaddr
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from zoneinfo import available_timezones
 
 import msgspec
 
 from digest.errors import ConfigError
-from digest.settings import Section, Settings, SourceSettings, allowed
+from digest.settings import (
+    Section,
+    Settings,
+    SourceSettings,
+    allowed,
+    is_loopback,
+    is_sender,
+    is_zone,
+)
 
 CONFIG = Path("config") / "digest.toml"
 PREFIX = "DIGEST_"
@@ -117,10 +120,14 @@ def _has_config(folder: Path) -> bool:
         return False
 
 
-def load(root: Path, environ: Mapping[str, str]) -> Project:
-    """Load the settings of the project at `root`; see `find_project` for the errors."""
+def load(root: Path, environ: Mapping[str, str], *, text: str | None = None) -> Project:
+    """Load the settings of the project at `root`; see `find_project` for the errors.
+
+    With `text` it is as if that stood in the settings' file: a change is tried before it is made.
+    """
     found = _Reading()
-    for name, value in _read_toml(root / CONFIG).items():
+    document = _read_toml(root / CONFIG) if text is None else _parsed(CONFIG, text)
+    for name, value in document.items():
         if name not in _SECTIONS:
             found.wrong.append(f"{CONFIG}: [{_brief(name)}] is not a section{_nearest(name)}")
         elif name == "source":
@@ -181,6 +188,10 @@ def _read_toml(path: Path) -> dict[str, Any]:
             f"{path} cannot be read: {error}; nothing was done.",
             hint="It must be a file in UTF-8 that you may read.",
         ) from error
+    return _parsed(path, text)
+
+
+def _parsed(path: Path, text: str) -> dict[str, Any]:
     try:
         for number, line in enumerate(text.split("\n"), 1):
             if len(line) > MAX_LINE:
@@ -353,14 +364,14 @@ def _faults(settings: Settings, bad: Set[str]) -> Iterator[tuple[str, str]]:
     zones = [("newsletter", letter.timezone)]
     zones += [(f"source {s.name!r}", s.timezone) for s in settings.source if s.timezone]
     for where, zone in zones:
-        if not _is_zone(zone):
+        if not is_zone(zone):
             near = difflib.get_close_matches(zone, available_timezones(), n=1)
             right = near[0] if near else "Europe/Berlin, say"
             yield f"{where}.timezone", f"is {_shown(zone)}, which is no time zone; right is {right}"
-    if not _is_address(letter.sender):
+    if not is_sender(letter.sender):
         right = "is for example 'App News Weekly <news@example.com>'"
         yield "newsletter.from", f"is {_shown(letter.sender)}, which is no sender; right {right}"
-    if not letter.public_url.startswith("https://") and not _is_loopback(letter.public_url):
+    if not letter.public_url.startswith("https://") and not is_loopback(letter.public_url):
         yield "newsletter.public_url", "must start with https://, because it is not this machine"
     if edition.minimum_stories > edition.stories and "edition.stories" not in bad:
         yield (
@@ -369,31 +380,16 @@ def _faults(settings: Settings, bad: Set[str]) -> Iterator[tuple[str, str]]:
         )
     if not 1 <= int(settings.web.bind.rpartition(":")[2]) <= 65_535:
         yield "web.bind", f"is {_shown(settings.web.bind)}; a port is from 1 to 65535"
+    yield from _ignored_faults(settings.checks.ignore)
     names = [source.name for source in settings.source]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield "source", f"has the name {name!r} {names.count(name)} times; each needs its own"
 
 
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
+def _ignored_faults(ignored: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    if ignored:
+        from digest.checking import refusal  # only then, as it would slow down every start
 
-
-def _is_address(sender: str) -> bool:
-    _, address = parseaddr(sender)
-    try:
-        parsed = Address(addr_spec=address)
-    except (HeaderParseError, ValueError, IndexError):
-        return False
-    return bool(parsed.username) and "." in parsed.domain and sender.isprintable()
-
-
-def _is_loopback(url: str) -> bool:
-    try:
-        host = urlsplit(url).hostname or ""
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
+        for rule in ignored:
+            if why := refusal(rule):
+                yield "checks.ignore", f"names {_shown(rule)}, which {why}"

@@ -1,6 +1,13 @@
 """The settings: what they are, what they may be, and what they are when nobody says."""
 
+from collections.abc import Mapping
+from email.errors import HeaderParseError
+from email.headerregistry import Address
+from email.utils import parseaddr
+from ipaddress import ip_address
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from msgspec import Meta, inspect
@@ -167,12 +174,28 @@ class WebSettings(Section, frozen=True):
     ] = "127.0.0.1:8000"
 
 
+class Reasons(dict[str, str]):
+    """For each rule of the checks that is ignored, why; the way in which the file says it."""
+
+
+class ChecksSettings(Section, frozen=True):
+    """What `digest check` leaves out; see docs/checks.md."""
+
+    ignore: Annotated[
+        Mapping[str, Text],
+        Meta(
+            description='rules, each with the reason in quotes, like { contrast = "it is a logo" }'
+        ),
+    ] = Reasons()  # msgspec would hide an empty dict of its own behind a factory
+
+
 class Settings(Section, frozen=True):
     """All settings of one project."""
 
     newsletter: NewsletterSettings = NewsletterSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     edition: EditionSettings = EditionSettings()
+    checks: ChecksSettings = ChecksSettings()
     ranking: RankingSettings = RankingSettings()
     source: tuple[SourceSettings, ...] = ()
     delivery: DeliverySettings = DeliverySettings()
@@ -202,3 +225,31 @@ def allowed(kind: Any) -> str:
             return f"text of {info.min_length or 0} to {info.max_length:,} characters"
         case _:
             return "a list of texts"
+
+
+def is_zone(name: str) -> bool:
+    """Tell whether there is a time zone of this name."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def is_sender(sender: str) -> bool:
+    """Tell whether mail can come from `sender`, a name and an address in one line."""
+    _, address = parseaddr(sender)
+    try:
+        parsed = Address(addr_spec=address)
+    except (HeaderParseError, ValueError, IndexError):
+        return False
+    return bool(parsed.username) and "." in parsed.domain and sender.isprintable()
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether the web address leads to this machine."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

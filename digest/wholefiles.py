@@ -10,9 +10,15 @@ from pathlib import Path
 def replace_file(path: Path, content: bytes) -> None:
     """Put `content` into the file at `path`, new or old, in one step; an old one keeps its mode.
 
+    A link stays one, and what it leads to is replaced. A pipe or a device is written to.
+
     Raises:
         OSError: The system refused; an old file is as it was.
     """
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        path.write_bytes(content)
+        return
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
     with _written_beside(path, content, mode) as written:
         written.replace(path)
@@ -29,6 +35,10 @@ def write_new_file(path: Path, content: bytes) -> bool:
             path.hardlink_to(written)
         except FileExistsError:
             return False
+        except OSError:  # a file system without hard links, on a memory card for example
+            if path.exists():
+                return False
+            written.rename(path)
     return True
 
 

@@ -1,11 +1,11 @@
 """The list of all rules, and what applies them."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from digest.checking import document, links, mail, structure, style
+from digest.checking import clients, document, links, mail, structure, style
 from digest.checking.findings import Fault, Finding, Rule, Severity
 from digest.checking.mail import Letter
 from digest.checking.parsing import Document
@@ -21,14 +21,39 @@ HTML_RULES: tuple[Rule[Document], ...] = (
     *links.RULES,
     *style.RULES,
 )
-RULES: tuple[Rule[Any], ...] = (*HTML_RULES, *mail.RULES)
+RULES: tuple[Rule[Any], ...] = (*HTML_RULES, *mail.RULES, *clients.RULES)
 """All rules in the order in which they are applied."""
 
 
 def check_html(html: str) -> list[Finding]:
     """Return what is wrong in any HTML, the worst first: the rules that need nothing else."""
     parsed = Document(html)
-    return _sorted(_apply(HTML_RULES, parsed, parsed))
+    return worst_first(_apply(HTML_RULES, parsed, parsed))
+
+
+def check_clients(html: str, names: Sequence[str]) -> list[Finding]:
+    """Return what the clients in `names` (see `client_names`) lack of what the HTML uses."""
+    parsed = Document(html)
+    reading = clients.Reading(parsed, names)
+    # Each finding is about another feature, so none may be left out as more of the same.
+    return worst_first(_apply(clients.RULES, reading, parsed, most=None))
+
+
+def check_message(html: str, *, text: str, subject: str) -> list[Finding]:
+    """Return what is wrong in one reader's mail, the worst first, without knowing its edition."""
+    parsed = Document(html)
+    letter = Letter(
+        document=parsed,
+        text=text,
+        subject=subject,
+        preheader="",
+        tokens={},
+        postal_address="",
+        known=joined(" ".join(run.text for run in parsed.visible)),
+        is_filled=True,
+    )
+    found = [*_apply(HTML_RULES, parsed, parsed), *_apply(mail.MESSAGE_RULES, letter, parsed)]
+    return worst_first(found)
 
 
 def check_mail(  # noqa: PLR0913 - these parts are what a mail is
@@ -63,13 +88,27 @@ def check_mail(  # noqa: PLR0913 - these parts are what a mail is
         known=joined(" ".join(part for story in stories for part in story)),
     )
     found = [*_apply(HTML_RULES, parsed, parsed), *_apply(mail.RULES, letter, parsed)]
-    return _sorted(found)
+    return worst_first(found)
 
 
-def _apply(rules: Sequence[Rule[T]], subject: T, parsed: Document) -> Iterator[Finding]:
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings of one mail by severity, by the order of the rules, and by line."""
+    severities = list(Severity)
+    order = {rule.id: number for number, rule in enumerate(RULES)}
+
+    def place(finding: Finding) -> tuple[int, int, float]:
+        line = finding.line or math.inf  # what has no line is about the whole, or about the rest
+        return severities.index(finding.severity), order[finding.rule], line
+
+    return sorted(findings, key=place)
+
+
+def _apply(
+    rules: Sequence[Rule[T]], subject: T, parsed: Document, most: int | None = MOST
+) -> Iterator[Finding]:
     for rule in rules:
         faults = iter(rule.find(subject))
-        for fault in islice(faults, MOST):
+        for fault in islice(faults, most):
             yield _finding(rule, fault, parsed)
         if more := sum(1 for _fault in faults):
             yield _finding(rule, Fault(f"{more:,} more like these are not listed"), parsed)
@@ -85,14 +124,3 @@ def _finding(rule: Rule[T], fault: Fault, parsed: Document) -> Finding:
         story=parsed.story_of(fault.element),
         line=line,
     )
-
-
-def _sorted(findings: Iterator[Finding] | list[Finding]) -> list[Finding]:
-    severities = list(Severity)
-    order = {rule.id: number for number, rule in enumerate(RULES)}
-
-    def place(finding: Finding) -> tuple[int, int, float]:
-        line = finding.line or math.inf  # what has no line is about the whole, or about the rest
-        return severities.index(finding.severity), order[finding.rule], line
-
-    return sorted(findings, key=place)

@@ -44,8 +44,9 @@ def urls(css: str) -> tuple[str, ...]:
 
 
 def bare(css: str) -> str:
-    """Return the CSS without comments and without the insides of strings."""
-    return _STRING.sub('""', _COMMENT.sub("", css))
+    """Return the CSS without comments and the insides of strings, on the same lines."""
+    css = _COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), css)
+    return _STRING.sub('""', css)
 
 
 def colour(value: str) -> Colour | None:

@@ -198,7 +198,7 @@ RULES: tuple[Rule[Document], ...] = (
     Rule(
         "leftover", Severity.ERROR,
         "No template code ({{ }}, {% %}, [[ ]]) and no None or undefined where readers see it",
-        "mend the template or the words of the edition", leftover,
+        "mend the template or the words of the edition", leftover, is_fixed=True,
     ),
     Rule(
         "mso-comment", Severity.ERROR,

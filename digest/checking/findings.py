@@ -49,6 +49,7 @@ class Rule(Generic[Subject]):
     """One check: a stable id, its weight, what it wants, how to mend a fault, and the function.
 
     `wants` and `mend` are half sentences; a finding reads "what was seen; how to mend it."
+    `is_fixed` marks what nobody may ignore: a reader's way out, and what could run or leak.
     """
 
     id: str
@@ -56,3 +57,4 @@ class Rule(Generic[Subject]):
     wants: str
     mend: str
     find: Callable[[Subject], Iterable[Fault]]
+    is_fixed: bool = False

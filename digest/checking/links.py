@@ -151,7 +151,7 @@ RULES: tuple[Rule[Document], ...] = (
     Rule(
         "script-url", Severity.ERROR,
         "No address that runs something, such as javascript:",
-        "link to a web page", script_url,
+        "link to a web page", script_url, is_fixed=True,
     ),
     Rule(
         "link-target", Severity.ERROR,

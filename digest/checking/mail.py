@@ -29,7 +29,10 @@ _URL = re.compile(r"https?://\S+|mailto:\S+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """A rendered mail with its reader's tokens still in it; `known` are the feeds' own words."""
+    """A rendered mail; `known` are the feeds' own words.
+
+    The tokens of `digest.merging` are still in it, unless it is one reader's own: `is_filled`.
+    """
 
     document: Document
     text: str
@@ -38,6 +41,7 @@ class Letter:
     tokens: Mapping[str, int]
     postal_address: str
     known: str
+    is_filled: bool = False
 
 
 def subject_signs(letter: Letter) -> Iterator[Fault]:
@@ -96,7 +100,8 @@ def preheader_length(letter: Letter) -> Iterator[Fault]:
 def unknown_tokens(letter: Letter) -> Iterator[Fault]:
     """Find tokens that nobody fills."""
     for where, body in (("HTML", letter.document.source), ("text part", letter.text)):
-        for name in sorted(count_tokens(body).keys() - set(TOKENS.values())):
+        filled_later = () if letter.is_filled else TOKENS.values()
+        for name in sorted(count_tokens(body).keys() - set(filled_later)):
             yield Fault(f"nobody fills {name} in the {where}")
 
 
@@ -239,33 +244,33 @@ RULES: tuple[Rule[Letter], ...] = (
     Rule(
         "subject-signs", Severity.ERROR,
         "There is a subject, without control characters",
-        "write the subject anew: digest edition edit", subject_signs,
+        "write the subject anew: digest edition edit", subject_signs, is_fixed=True,
     ),
     Rule(
         "leftover-words", Severity.ERROR,
         "No template code, None or undefined in subject, preheader and text part",
-        "mend the template or the words of the edition", leftover_words,
+        "mend the template or the words of the edition", leftover_words, is_fixed=True,
     ),
     Rule(
         "token-unknown", Severity.ERROR,
         "Every token is one that is filled for each reader",
-        "use a token of docs/templates.md", unknown_tokens,
+        "use a token of docs/templates.md", unknown_tokens, is_fixed=True,
     ),
     Rule(
         "token-count", Severity.ERROR,
         "Each token stands in the HTML as often as it was put there",
-        "write the token alone into its attribute or text", counted_tokens,
+        "write the token alone into its attribute or text", counted_tokens, is_fixed=True,
     ),
     Rule(
         "unsubscribe-link", Severity.ERROR,
         "The HTML has a visible unsubscribe link within its first 100,000 bytes",
         "put mail.tokens.unsubscribe_url into a link of the footer, and shorten a long mail",
-        unsubscribe_link,
+        unsubscribe_link, is_fixed=True,
     ),
     Rule(
         "unsubscribe-text", Severity.ERROR,
         "The text part has the unsubscribe link, too",
-        "put mail.tokens.unsubscribe_url into edition.txt.j2", unsubscribe_text,
+        "put mail.tokens.unsubscribe_url into edition.txt.j2", unsubscribe_text, is_fixed=True,
     ),
     Rule(
         "postal-address", Severity.ERROR,
@@ -333,3 +338,12 @@ RULES: tuple[Rule[Letter], ...] = (
         "write one that fits: digest edition edit", preheader_length,
     ),
 )  # fmt: skip
+
+_ALONE = frozenset(
+    {
+        "subject-signs", "leftover-words", "token-unknown", "text-part", "text-markup",
+        "text-width", "subject-length",
+    }
+)  # fmt: skip
+MESSAGE_RULES = tuple(rule for rule in RULES if rule.id in _ALONE)
+"""The rules for a message of which nobody knows the edition."""

@@ -184,12 +184,12 @@ RULES: tuple[Rule[Document], ...] = (
     Rule(
         "forbidden-element", Severity.ERROR,
         "No script, frame, form, media, SVG, base or linked style sheet",
-        "take it out, because mail clients drop it or warn of the mail", forbidden,
+        "take it out, because mail clients drop it or warn of the mail", forbidden, is_fixed=True,
     ),
     Rule(
         "event-handler", Severity.ERROR,
         "No attribute that runs something, such as onclick",
-        "take it out", handlers,
+        "take it out", handlers, is_fixed=True,
     ),
     Rule(
         "image-alt", Severity.ERROR,

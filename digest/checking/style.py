@@ -213,7 +213,7 @@ RULES: tuple[Rule[Document], ...] = (
     Rule(
         "css-active", Severity.ERROR,
         "No CSS that fetches or runs something: @import, expression(), behavior",
-        "write the rules into the mail's own sheet", active_css,
+        "write the rules into the mail's own sheet", active_css, is_fixed=True,
     ),
     Rule(
         "text-unreadable", Severity.ERROR,

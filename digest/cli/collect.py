@@ -24,13 +24,7 @@ def command(options: Options, only: str) -> int:
     Each source is stored by itself, so one that fails costs no other. Ends with 7 when one failed.
     """
     out = options.output()
-    project = options.load_project()
-    if project.is_starter:
-        raise UsageError(
-            "There is no project here, and the sample keeps nothing.",
-            hint="Make a project: digest init DIR",
-        )
-    with options.open_app(project) as app:
+    with options.open_app(options.require_project()) as app:
         reports = run(app, out, only=only)
         show(reports, out, verbose=bool(options.verbose))
     return SOME_FAILED if any(report.failed for report in reports) else 0
@@ -42,7 +36,7 @@ def run(app: App, out: Output, *, only: str = "") -> list[SourceReport]:
     Raises:
         UsageError: The project has no source, or none named `only`.
     """
-    sources = app.project.settings.source
+    sources = app.sources
     if not sources:
         raise UsageError(
             "This project has no source yet.", hint="Add one: digest source add NAME URL"
@@ -62,9 +56,11 @@ def show(reports: list[SourceReport], out: Output, *, verbose: bool) -> None:
         ],
     )
     for report in reports:
-        if verbose or len(reports) == 1:
-            for what, why in report.refused:
-                out.line(f"{report.name}: left out {what!r}: {why}")
+        shown = report.refused if verbose or len(reports) == 1 else report.refused[:1]
+        for what, why in shown:
+            out.line(f"{report.name}: left out {what!r}: {why}")
+        if more := len(report.refused) - len(shown):
+            out.line(f"{report.name}: {more} more left out: digest collect -v")
         if report.failed and report.hint:
             out.line(f"{report.name}: {report.hint}")
     new = sum(report.new for report in reports)

@@ -1,17 +1,16 @@
 """`digest config`: the settings and where they come from."""
 
-import re
 from typing import Any
 
 import click
 import msgspec
 
 from digest.cli.options import Options, common_options
-
-_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):[^@/\s]*@")
+from digest.cli.output import without_secrets
 
 
 @click.group(name="config", short_help="Show the settings and where they come from.")
+@common_options
 def command() -> None:
     """Show the settings and where they come from."""
 
@@ -30,19 +29,24 @@ def show(options: Options) -> None:
         values = getattr(project.settings, section.name)
         if section.name == "source":
             origin = project.origins.get("source", "default")
-            rows += [(f"source {s.name!r}", f"{s.kind} {s.url}", origin) for s in values]
+            rows += [
+                (f"source {s.name!r} {field.encode_name}", getattr(s, field.name), origin)
+                for s in values
+                for field in msgspec.structs.fields(s)
+                if field.name != "name" and getattr(s, field.name) != field.default
+            ]
             continue
         for field in msgspec.structs.fields(values):
             name = f"{section.encode_name}.{field.encode_name}"
             value = getattr(values, field.name)
-            rows.append((name, _masked(value), project.origins.get(name, "default")))
+            rows.append((name, value, project.origins.get(name, "default")))
     for name in sorted(SECRETS):
         known = bool(project.secrets.get(name))
         rows.append((name, "set, hidden" if known else "", project.origins.get(name, "not set")))
     out.document(
         {
             "project": "" if project.is_starter else str(project.root),
-            "settings": [{"key": k, "value": v, "origin": o} for k, v, o in rows],
+            "settings": [{"key": k, "value": _masked(v), "origin": o} for k, v, o in rows],
         }
     )
     out.line("The packaged sample" if project.is_starter else f"Project {project.root}")
@@ -50,10 +54,10 @@ def show(options: Options) -> None:
 
 
 def _masked(value: Any) -> Any:
-    return _PASSWORD.sub(r"\1:…@", value) if isinstance(value, str) else value
+    return without_secrets(value) if isinstance(value, str) else value
 
 
 def _shown(value: Any) -> str:
     if isinstance(value, tuple | list):
         return ", ".join(str(part) for part in value)
-    return str(value).replace("\n", " ")
+    return str(_masked(value)).replace("\n", " ")

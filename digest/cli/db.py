@@ -6,6 +6,7 @@ from digest.cli.options import Options, common_options
 
 
 @click.group(name="db", short_help="Look after the database.")
+@common_options
 def command() -> None:
     """Look after the database."""
 

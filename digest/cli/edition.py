@@ -8,16 +8,16 @@ import click
 from digest.app import App
 from digest.cli.options import Options, common_options, edition_option
 from digest.cli.output import Output
-from digest.cli.tables import edition_line, period_words, story_table
-from digest.errors import UsageError
+from digest.cli.tables import count, edition_line, period_words, story_table
 from digest.model.editions import Edition
 from digest.periods import send_at
-from digest.services.previews import story_document
+from digest.services.previews import edition_state, story_document
 
 ARTICLE = click.argument("reference", metavar="ARTICLE")
 
 
 @click.group(name="edition", short_help="Draft and curate an edition.")
+@common_options
 def command() -> None:
     """Draft and curate an edition.
 
@@ -176,6 +176,8 @@ def edit(options: Options, /, label: str, reference: str, **words: str | None) -
     is_edition = any(value is not None for value in words.values())
     if is_story and not reference:
         raise click.UsageError("Name the story: digest edition edit ARTICLE --headline TEXT")
+    if reference and not is_story:
+        raise click.UsageError("ARTICLE goes with --headline or --summary.")
     if not is_story and not is_edition:
         raise click.UsageError("Say what to write, for example --subject TEXT.")
     with _curating(options) as app:
@@ -195,13 +197,7 @@ def edit(options: Options, /, label: str, reference: str, **words: str | None) -
 
 def _curating(options: Options) -> App:
     """Open the app for a change, which the starter could not keep."""
-    project = options.load_project()
-    if project.is_starter:
-        raise UsageError(
-            "There is no project here, and the sample keeps nothing.",
-            hint="Make a project: digest init DIR",
-        )
-    return options.open_app(project)
+    return options.open_app(options.require_project())
 
 
 def _show(app: App, out: Output, edition: Edition) -> None:
@@ -213,8 +209,12 @@ def _show(app: App, out: Output, edition: Edition) -> None:
     goes = send_at(edition.period, app.project.settings.schedule)
     local = goes.astimezone(ZoneInfo(edition.period.timezone))
     out.line(f"  Due        {local:%a %Y-%m-%d %H:%M} {edition.period.timezone}")
+    if newcomers := app.editions.newcomers(edition, now=app.clock.now()):
+        out.line(f"  Note       {count(newcomers, 'candidate')} came since: digest edition draft")
     for note in edition.notes:
         out.line(f"  Note       {note}")
+    for article in app.store.articles(edition.hidden).values():
+        out.line(f"  Hidden     {article.id} {article.article.title}")
     out.line()
     story_table(out, edition)
 
@@ -222,7 +222,7 @@ def _show(app: App, out: Output, edition: Edition) -> None:
 def _document(edition: Edition) -> dict[str, Any]:
     return {
         "edition": edition.period.label,
-        "state": str(edition.state) if edition.id else "",
+        "state": edition_state(edition),
         "period": {
             "start": edition.period.start.isoformat(),
             "end": edition.period.end.isoformat(),

@@ -33,6 +33,7 @@ def command(options: Options, /, folder: Path, **answers: str | None) -> None:
     Nothing that is there already is overwritten. On a terminal, up to five questions are asked;
     Enter takes the answer in brackets.
     """
+    from digest.configfile import with_values
     from digest.project import CONFIG, load, starter_root
     from digest.starter import make_project
 
@@ -49,7 +50,7 @@ def command(options: Options, /, folder: Path, **answers: str | None) -> None:
             values[name] = answer
     if "newsletter.name" in values:
         values["newsletter.slug"] = slug(values["newsletter.name"])
-    _check(values)
+    load(folder, {}, text=with_values("", values))  # nothing is written for a wrong answer
     made = make_project(folder, values)
     out.document(
         {"folder": str(made.folder), "written": list(made.written), "kept": list(made.kept)}
@@ -70,20 +71,6 @@ def _default(settings: object, name: str) -> object:
     table = getattr(settings, section)
     [field] = [f for f in msgspec.structs.fields(table) if f.encode_name == key]
     return getattr(table, field.name)
-
-
-def _check(values: dict[str, str]) -> None:
-    """Hold the answers against the rules of the settings before anything is written."""
-    import tempfile
-
-    from digest.configfile import with_values
-    from digest.project import CONFIG, load
-
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / CONFIG
-        path.parent.mkdir()
-        path.write_text(with_values("", values), encoding="utf-8")
-        load(Path(scratch), {})
 
 
 def slug(name: str) -> str:

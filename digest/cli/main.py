@@ -104,6 +104,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except errors.DigestError as error:
         _tell(error.message, error.hint)
+        if options.verbose and error.__cause__ is not None:
+            click.echo(f"  Cause: {type(error.__cause__).__name__}: {error.__cause__}", err=True)
         return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
     except BrokenPipeError:
         # The reader of our output went away (`| head`); the rest would only fail again.
@@ -125,7 +127,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _explain_os_error(error: OSError) -> tuple[str, str]:
-    where = f" {error.filename}" if error.filename else ""
+    where = f" {_place(str(error.filename))}" if error.filename else ""
     reasons = {
         errno.ENOSPC: ("The disk is full", "Free some space and run it again."),
         errno.EDQUOT: ("The disk quota is used up", "Free some space and run it again."),
@@ -140,6 +142,12 @@ def _explain_os_error(error: OSError) -> tuple[str, str]:
         error.errno or 0, (f"The system refused: {error.strerror or type(error).__name__}", "")
     )
     return f"{what}. Nothing half-written is kept.", hint
+
+
+def _place(name: str) -> str:
+    """Return the folder instead of a file that is only there while something is written."""
+    folder, _, last = name.rpartition("/")
+    return folder if ".digest-" in last or last.endswith((".digest-new", ".digest-old")) else name
 
 
 def _tell(message: str, hint: str = "") -> None:

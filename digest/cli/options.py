@@ -34,7 +34,27 @@ class Options:
         """Find and load the project, and say so when it is the starter."""
         from digest.project import find_project
 
-        return find_project(Path.cwd(), os.environ, self.project)
+        project = find_project(Path.cwd(), os.environ, self.project)
+        if project.is_starter:
+            self.output().note("There is no project here, so this is the sample.")
+        return project
+
+    def require_project(self) -> "Project":
+        """Find and load the project.
+
+        Raises:
+            UsageError: There is none, and the starter keeps nothing.
+        """
+        from digest.errors import UsageError
+        from digest.project import find_project
+
+        project = find_project(Path.cwd(), os.environ, self.project)
+        if project.is_starter:
+            raise UsageError(
+                "There is no project here, and the sample keeps nothing.",
+                hint="Make a project: digest init DIR",
+            )
+        return project
 
     def open_app(self, project: "Project | None" = None) -> "App":
         """Open the project's services with the clock that `--now` asks for."""
@@ -76,6 +96,8 @@ def common_options(function: Command) -> Command:
     """Add the common options to a command."""
 
     def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+        if value == "":
+            raise click.BadParameter("it is blank.")
         # None, False and 0 mean "not given here": the other place must not be overwritten.
         if value:
             setattr(ctx.find_object(Options), str(parameter.name), value)
@@ -123,12 +145,19 @@ def common_options(function: Command) -> Command:
     return function
 
 
+def not_blank(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str:
+    """Refuse a blank value: a script's variable that is not set must not choose by chance."""
+    if value is not None and not value.strip():
+        raise click.BadParameter("it is blank.")
+    return value or ""
+
+
 def edition_option(function: Command) -> Command:
     """Add `--edition` to a command."""
     return click.option(
         "--edition",
         "label",
-        default="",
+        callback=not_blank,
         metavar="LABEL",
         help="Which edition, e.g. 2026-W48 (default: the one that is due).",
     )(function)

@@ -1,6 +1,7 @@
 """What people and scripts see: results on stdout, notes on stderr."""
 
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -14,6 +15,16 @@ from digest.normalising.text import clean_text
 def plain(text: str) -> str:
     """Return `text` without anything that could steer a terminal; line ends and blanks stay."""
     return re.sub(r"[^ \n]+", lambda word: clean_text(word[0]), text)
+
+
+# A database's password may hold anything; in a web address an "@" may stand in the path.
+_LOGIN = re.compile(r"(?s)(?<=postgresql://).*@|(?<=psycopg://).*@|(?<=://)[^/?#\s]*@")
+_SECRET = re.compile(r"(?<=[?&])(password|pass|token|key|secret)=[^&#\s]*", re.IGNORECASE)
+
+
+def without_secrets(address: str) -> str:
+    """Return an address without the name, the password and the tokens in it."""
+    return _SECRET.sub(r"\1=…", _LOGIN.sub("…@", address))
 
 
 WIDTH = 120
@@ -73,7 +84,7 @@ class Output:
         console = Console(
             file=sys.stdout,
             no_color=not self.color,
-            width=None if sys.stdout.isatty() else WIDTH,
+            width=max(shutil.get_terminal_size().columns, 80) if sys.stdout.isatty() else WIDTH,
             highlight=False,
         )
         with console.capture() as captured:

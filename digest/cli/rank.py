@@ -38,9 +38,12 @@ def command(options: Options, label: str, reference: str, show_all: bool) -> Non
             _explain(out, article.id, ranked, period)
             return
         out.document(_document(ranked, period))
-        _table(out, ranked if show_all else ranked[:FIRST])
+        edition = app.editions.stored(label, now=now)
+        hidden = edition.hidden if edition else frozenset()
+        _table(out, ranked if show_all else ranked[:FIRST], hidden)
         if not ranked:
-            out.line(f"{period.label} has no candidates yet. Collect some: digest collect")
+            next_step = "Collect some: digest collect" if app.sources else "Add a source first"
+            out.line(f"{period.label} has no candidates yet. {next_step}")
         elif not show_all and len(ranked) > FIRST:
             out.line(f"{len(ranked) - FIRST} more: digest rank --all")
 
@@ -60,7 +63,7 @@ def _explain(out: Output, article_id: int, ranked: list[RankedArticle], period: 
     )
 
 
-def _table(out: Output, ranked: list[RankedArticle]) -> None:
+def _table(out: Output, ranked: list[RankedArticle], hidden: frozenset[int]) -> None:
     rows = []
     for item in ranked:
         article = item.stored.article
@@ -71,7 +74,7 @@ def _table(out: Output, ranked: list[RankedArticle]) -> None:
                 *rating_cells(article.rating),
                 article.title,
                 origin(article),
-                "held back" if item.held_back else "",
+                "hidden" if item.stored.id in hidden else "held back" if item.held_back else "",
             )
         )
     if rows:

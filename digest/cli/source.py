@@ -1,5 +1,7 @@
-"""`digest source`: list, try, add, pause and resume sources."""
+"""`digest source`: list, try, add, remove, pause and resume sources."""
 
+import os
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,11 +10,11 @@ import click
 from digest.app import App
 from digest.cli.collect import SOME_FAILED
 from digest.cli.options import Options, common_options
-from digest.cli.output import Output
-from digest.errors import ConfigError, UsageError
+from digest.cli.output import Output, without_secrets
+from digest.errors import UsageError
 from digest.model.articles import Article
 from digest.model.sources import SourceState
-from digest.services.collection import SourceReport, remembered
+from digest.services.collection import JOB, SourceReport, remembered
 from digest.settings import SourceSettings
 
 SHOWN = 5
@@ -20,6 +22,7 @@ PAUSED = "An admin paused it."
 
 
 @click.group(name="source", short_help="List, try and add sources.")
+@common_options
 def command() -> None:
     """List, try and add sources."""
 
@@ -39,11 +42,13 @@ def show_list(options: Options) -> None:
             return
         out.table(
             ("Name", "Kind", "Address", "Last good fetch", "State"),
-            [
-                (s.name, s.kind, s.url, _when(states[s.name]), _state(states[s.name]))
-                for s in sources
-            ],
+            [_row(s, states[s.name], taking_part=s in app.sources) for s in sources],
         )
+
+
+def _row(source: SourceSettings, state: SourceState, *, taking_part: bool) -> Sequence[str]:
+    status = _state(state) if taking_part else "steps aside for your own sources"
+    return (source.name, source.kind, without_secrets(source.url), _when(state), status)
 
 
 def _document(source: SourceSettings, state: SourceState) -> dict[str, Any]:
@@ -51,8 +56,8 @@ def _document(source: SourceSettings, state: SourceState) -> dict[str, Any]:
     return {
         "name": source.name,
         "kind": source.kind,
-        "url": source.url,
-        "fetched_from": state.url,
+        "url": without_secrets(source.url),
+        "fetched_from": without_secrets(state.url),
         "last_success_at": last.isoformat() if last else None,
         "failures": state.failures,
         "last_error": state.last_error,
@@ -86,6 +91,12 @@ def test(options: Options, name_or_url: str, kind: str, allow_private: bool) -> 
     out = options.output()
     with options.open_app() as app:
         known = {source.name: source for source in app.project.settings.source}
+        is_address = ":" in name_or_url or (app.project.root / name_or_url).exists()
+        if name_or_url not in known and not is_address:
+            raise UsageError(
+                f"There is no source named {name_or_url!r}, and it is no address either.",
+                hint="See them: digest source list",
+            )
         source = known.get(name_or_url) or SourceSettings(
             name=name_or_url[:200], kind=kind, url=name_or_url, allow_private=allow_private
         )
@@ -93,7 +104,7 @@ def test(options: Options, name_or_url: str, kind: str, allow_private: bool) -> 
     out.document(
         {
             "name": source.name,
-            "url": source.url,
+            "url": without_secrets(source.url),
             "error": report.error,
             "hint": report.hint,
             "refused": [{"what": what, "why": why} for what, why in report.refused],
@@ -155,49 +166,42 @@ def _show_trial(out: Output, report: SourceReport, articles: list[Article]) -> N
 @click.pass_obj
 def add(options: Options, /, name: str, url: str, untried: bool, **rest: Any) -> int:
     """Try a source, and add it to config/digest.toml when it works."""
-    from digest.configfile import with_source
-    from digest.project import CONFIG, Project
-    from digest.wholefiles import replace_file
+    from digest.starter import add_source
 
     out = options.output()
-    project: Project = options.load_project()
-    if project.is_starter:
-        raise UsageError("There is no project here.", hint="Make one first: digest init DIR")
-    if any(source.name == name for source in project.settings.source):
-        raise UsageError(f"There is a source named {name!r} already.", hint="digest source list")
-    path = project.root / CONFIG
-    before = path.read_text(encoding="utf-8")
+    project = options.require_project()
     source = SourceSettings(name=name, url=url, **rest)
-    after = with_source(before, source)
-    _check(project.root, after)
+    add_source(project.root, source, os.environ, really=False)
     with options.open_app(project) as app:
         report, articles = app.try_source(source)
-    if not (options.json or options.quiet):
-        _show_trial(out, report, articles)
-    is_added = untried or not report.failed
-    if is_added:
-        replace_file(path, after.encode())
+        if not (options.json or options.quiet):
+            _show_trial(out, report, articles)
+        is_added = untried or not report.failed
+        if is_added:
+            with app.store.hold("settings"):
+                add_source(project.root, source, os.environ)
     out.document({"added": is_added, "name": name, "error": report.error, "hint": report.hint})
     if is_added:
-        out.line(f"Added {name} to {CONFIG}. Next: digest collect")
+        out.line(f"Added {name} to config/digest.toml. Next: digest collect")
         return 0
     out.line("It was not added; --untried adds it all the same.")
     return SOME_FAILED
 
 
-def _check(root: Any, text: str) -> None:
-    """Raise if the settings would be wrong with `text` as their file."""
-    import os
-    import tempfile
-    from pathlib import Path
+@command.command("remove")
+@click.argument("name")
+@common_options
+@click.pass_obj
+def remove(options: Options, name: str) -> None:
+    """Take a source out of config/digest.toml; the articles that it brought stay."""
+    from digest.starter import remove_source
 
-    from digest.project import CONFIG, load
-
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / CONFIG
-        path.parent.mkdir()
-        path.write_text(text, encoding="utf-8")
-        load(Path(scratch), os.environ)
+    out = options.output()
+    project = options.require_project()
+    with options.open_app(project) as app, app.store.hold("settings"):
+        remove_source(project.root, name, os.environ)
+    out.document({"removed": name})
+    out.line(f"Took {name} out of config/digest.toml.")
 
 
 @command.command("pause")
@@ -220,7 +224,7 @@ def resume(options: Options, name: str) -> None:
 
 def _set_paused(options: Options, name: str, because: str) -> None:
     out = options.output()
-    with options.open_app() as app:
+    with options.open_app(options.require_project()) as app, app.store.hold(JOB):
         state = _state_of(app, name)
         app.store.save_source_state(
             replace(
@@ -236,8 +240,6 @@ def _set_paused(options: Options, name: str, because: str) -> None:
 
 
 def _state_of(app: App, name: str) -> SourceState:
-    if app.project.is_starter:
-        raise ConfigError("There is no project here.", hint="Make one first: digest init DIR")
     for source in app.project.settings.source:
         if source.name == name:
             return remembered(app.store.source_state(name), source)

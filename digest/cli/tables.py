@@ -1,20 +1,22 @@
 """What several commands show alike: an edition in one line, its stories, findings."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from zoneinfo import ZoneInfo
 
-from digest.checking import Finding
+from digest.checking import Finding, Severity
 from digest.cli.output import Output
 from digest.model.articles import Rating
 from digest.model.editions import Edition, Period, Story
+from digest.services.previews import edition_state
 
 
 def edition_line(edition: Edition) -> str:
     """Return one line that says which edition it is and how it stands."""
-    state = str(edition.state) if edition.id else "not drafted yet"
     stories = count(len(edition.stories), "story", "stories")
+    period = period_words(edition.period)
     return (
-        f"Edition {edition.period.label} · {period_words(edition.period)} · {state}, "
+        f"Edition {edition.period.label} · {period} · {edition_state(edition)}, "
         f"{stories} of {count(edition.candidates, 'candidate')}"
     )
 
@@ -53,11 +55,18 @@ def rating_cells(rating: Rating | None) -> tuple[str, str]:
 
 
 def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
-    """Yield a line a finding."""
+    """Yield a line a finding; of the informations one a rule, and how many more there are."""
+    told = Counter[str]()
     for finding in findings:
+        told[finding.rule] += finding.severity is Severity.INFO
+        if told[finding.rule] > 1:
+            continue
         where = f", line {finding.line}" if finding.line else ""
         where += f", story {finding.story!r}" if finding.story else ""
         yield f"  {finding.severity:<9} {finding.rule}{where}: {finding.message}"
+    for rule, number in told.items():
+        if number > 1:
+            yield f"  {Severity.INFO:<9} {rule}: {number - 1} more; see them all in the viewer"
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

@@ -11,6 +11,7 @@ from digest.curation import Curation
 from digest.errors import NotFound, NothingToSend, UsageError
 from digest.model.articles import RankedArticle, StoredArticle
 from digest.model.editions import SENT_STATES, Edition, EditionState, Period, Story
+from digest.normalising.text import clean_text
 from digest.periods import due_period, period_labelled
 from digest.ports import Store
 from digest.ranking import HISTORY, hold_back, measure_priors, rank
@@ -21,7 +22,7 @@ GIVES_BACK = frozenset({EditionState.HELD, EditionState.SKIPPED, EditionState.CA
 OPEN = frozenset({EditionState.DRAFT, EditionState.HELD})
 THIN_WEEK = {
     "hold": "it is held until it has more",
-    "skip": "it is skipped, and the next edition gets what is still fresh",
+    "skip": "it does not go",
     "widen": "even with earlier articles that is too few, so it is held",
 }
 
@@ -29,10 +30,19 @@ log = structlog.get_logger(__name__)
 
 
 class EditionService:
-    """Knows which edition is due, drafts it, and changes it as editors say."""
+    """Knows which edition is due, drafts it, and changes it as editors say.
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    Args:
+        store: Where articles and editions are kept.
+        settings: The newsletter's.
+        left_out: The names of sources whose articles take no part, such as the sample's.
+    """
+
+    def __init__(
+        self, store: Store, settings: Settings, *, left_out: frozenset[str] = frozenset()
+    ) -> None:
         self._store = store
+        self._left_out = left_out
         self._settings = settings
         self._newsletter = settings.newsletter.slug
 
@@ -90,7 +100,12 @@ class EditionService:
     ) -> list[StoredArticle]:
         oldest = self._oldest(at)
         found = self._store.candidates(start, end)
-        return [c for c in found if (c.article.published_at or c.first_seen_at) >= oldest]
+        return [
+            c
+            for c in found
+            if (c.article.published_at or c.first_seen_at) >= oldest
+            and c.article.source not in self._left_out
+        ]
 
     def _oldest(self, at: dt.datetime) -> dt.datetime:
         return at - dt.timedelta(days=self._settings.edition.max_age_days)
@@ -102,7 +117,8 @@ class EditionService:
         sent = self._store.sent_article_ids(self._newsletter, except_label=period.label)
         trust = {source.name: source.trust for source in self._settings.source}
         weights = self._settings.ranking
-        history = self._store.ratings_between(at - HISTORY, period.end)
+        past = self._store.ratings_between(at - HISTORY, period.end)
+        history = [rated for rated in past if rated.source not in self._left_out]
         priors = measure_priors(history, trust, weights)
         unsent = [c for c in candidates if c.id not in sent]
         return rank(unsent, priors, trust, weights, at=at)
@@ -180,6 +196,13 @@ class EditionService:
         found = self._store.articles(key for key in wanted if key is not None)
         return [found[key] for key in sorted(found)]
 
+    def newcomers(self, edition: Edition, *, now: dt.datetime) -> int:
+        """Return how many candidates were first seen after the stored edition was drafted."""
+        if edition.id is None or edition.drafted_at is None or edition.state not in OPEN:
+            return 0
+        own = self._own(edition.period, now=now)
+        return sum(c.first_seen_at > edition.drafted_at for c in own)
+
     def require_enough(self, edition: Edition) -> None:
         """Raise if the edition is too thin to go.
 
@@ -189,7 +212,8 @@ class EditionService:
         rules, count = self._settings.edition, len(edition.stories)
         if count >= max(rules.minimum_stories, 1):
             return
-        hint = "Collect more (digest collect), or lower edition.minimum_stories"
+        again = ", draft it again (digest edition draft)" if edition.id else ""
+        hint = f"Collect more (digest collect){again}, or lower edition.minimum_stories"
         if rules.thin_week != "widen":
             hint += ', or set edition.thin_week = "widen"'
         raise NothingToSend(
@@ -270,12 +294,7 @@ class EditionService:
         edition, article_id = self._resolve(label, reference, now=now)
         story = self._story(edition, article_id, reference)
         article = self._store.article(article_id).article
-        if headline is not None:
-            story = replace(
-                story, headline=headline or article.title, headline_edited=bool(headline)
-            )
-        if summary is not None:
-            story = replace(story, summary=summary or article.summary, summary_edited=bool(summary))
+        story = curation.reworded(story, article, headline=headline, summary=summary)
         stories = tuple(story if s.article_id == article_id else s for s in edition.stories)
         return self._save(replace(edition, stories=stories))
 
@@ -290,13 +309,10 @@ class EditionService:
     ) -> Edition:
         """Replace the edition's own words (None keeps, "" gives the made ones back); store it."""
         edition = self._open(self.compose(label, now=now))
-        if subject is not None:
-            edition = replace(edition, subject=subject, subject_edited=bool(subject))
-        if preheader is not None:
-            edition = replace(edition, preheader=preheader, preheader_edited=bool(preheader))
         if intro is not None:
-            edition = replace(edition, intro=intro or self._settings.newsletter.intro)
-        return self._save(edition)
+            intro = clean_text(intro) or self._settings.newsletter.intro
+            edition = replace(edition, intro=intro)
+        return self._save(curation.readdressed(edition, subject=subject, preheader=preheader))
 
     def _again(self, edition: Edition, decided: Curation, *, now: dt.datetime) -> Edition:
         """Choose the stories anew after a decision, and store the edition."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from digest.checking import Finding, Severity, check_mail
+from digest.checking import Finding, Severity, check_mail, without_ignored
 from digest.merging import compile_variant, count_tokens, shown_link, shown_text
 from digest.model.editions import Edition, Story, Variant
 from digest.model.messages import Envelope
@@ -34,11 +34,24 @@ class Preview:
 
 
 class PreviewService:
-    """Renders and checks an edition. No provider, no key, no row of any state, no network."""
+    """Renders and checks an edition. No provider, no key, no row of any state, no network.
+
+    Args:
+        newsletter: Its settings.
+        renderer: Makes the mail.
+        messages: Makes its bytes.
+        ignored: The checks whose findings are left out of a preview, each with the reason.
+    """
 
     def __init__(
-        self, newsletter: NewsletterSettings, renderer: Renderer, messages: MessageBuilder
+        self,
+        newsletter: NewsletterSettings,
+        renderer: Renderer,
+        messages: MessageBuilder,
+        *,
+        ignored: Mapping[str, str],
     ) -> None:
+        self._ignored = ignored
         self._newsletter = newsletter
         self._renderer = renderer
         self._messages = messages
@@ -62,7 +75,7 @@ class PreviewService:
             html=html,
             text=text,
             eml=self._eml(edition, variant, (html, text), values, now),
-            findings=tuple(self.check(edition, variant)),
+            findings=tuple(without_ignored(self.check(edition, variant), self._ignored)[0]),
         )
 
     def check(self, edition: Edition, variant: Variant) -> list[Finding]:
@@ -128,6 +141,11 @@ def rating_words(story: Story) -> str:
     return f"{story.rating.mean:.1f} of 5 from {story.rating.votes:,} {noun}"
 
 
+def edition_state(edition: Edition) -> str:
+    """Return where the edition stands; one that is not stored is only what would be drafted."""
+    return str(edition.state) if edition.id else "not drafted yet"
+
+
 def story_document(story: Story) -> dict[str, Any]:
     """Return a story with stable keys, for `--json`."""
     return {
@@ -149,7 +167,7 @@ def report(preview: Preview, *, files: Mapping[str, str]) -> dict[str, Any]:
     edition, variant = preview.edition, preview.variant
     return {
         "edition": edition.period.label,
-        "state": str(edition.state),
+        "state": edition_state(edition),
         "period": {
             "start": edition.period.start.isoformat(),
             "end": edition.period.end.isoformat(),

@@ -26,17 +26,17 @@ def make_engine(url: str) -> sa.Engine:
     """
     if url.startswith("postgresql://"):
         url = url.replace("postgresql://", "postgresql+psycopg://", 1)
+    if url.startswith("sqlite://"):  # a path may hold what means something in a URL
+        return _sqlite(sa.URL.create("sqlite", database=url[len("sqlite:///") :] or None))
     try:
         parsed = sa.make_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            return _sqlite(parsed)
         return sa.create_engine(parsed, pool_pre_ping=True, connect_args={"connect_timeout": 10})
     except (ImportError, NoSuchModuleError) as error:
         raise ConfigError(
             "The driver for PostgreSQL is not installed; nothing was done.",
-            hint="Install it: pip install 'digest-newsletter[postgres]'",
+            hint="Install it beside digest: pip install 'psycopg[binary]'",
         ) from error
-    except sa.exc.ArgumentError as error:
+    except (sa.exc.ArgumentError, ValueError) as error:
         raise ConfigError(
             "database.url is no address of a database.",
             hint="Right is for example sqlite:///var/digest.db",
@@ -105,9 +105,9 @@ def explained(error: SQLAlchemyError) -> StoreError:
         ("unable to open", "The database cannot be opened", "Check database.url and permissions."),
         ("not a database", "The file at database.url is no database", "Name another file there."),
         ("malformed", "The database is damaged", "Bring back a backup of it."),
-        ("connection", "The database does not answer", "Check that it runs, and database.url."),
         ("password", "The database refuses the login", "Check database.url."),
-        ("does not exist", "There is no such database", "Create it, or correct database.url."),
+        ("does not exist", "There is no such database or role", "Create it, or correct the URL."),
+        ("connection", "The database does not answer", "Check that it runs, and database.url."),
     )
     for sign, what, hint in known:
         if sign in text:

@@ -62,6 +62,11 @@ def test_every_link_between_documents_leads_somewhere() -> None:
                 assert (page.parent / link).exists(), f"{page.name} links to {link}"
 
 
+def test_source_in_ten_lines_is_the_one_that_is_tested() -> None:
+    [shown] = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.S)
+    assert shown in (ROOT / "docs" / "adding-a-source.md").read_text()
+
+
 def test_readme_names_only_files_and_commands_that_exist() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for path in re.findall(r"`((?:tests|digest|docs)/[\w./-]+)`", text):

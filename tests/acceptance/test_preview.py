@@ -194,3 +194,14 @@ def test_failed_check_ends_with_5_and_still_shows_the_mail(digest: Digest, proje
     assert "error" in told.out
     assert (project / "previews" / "2026-W48" / "index.html").exists()
     assert digest("check", "--now", NOW).code == 5
+
+
+def test_check_that_the_settings_ignore_stops_no_preview(digest: Digest, project: Path) -> None:
+    path = project / "templates" / "edition.html.j2"
+    path.write_text(path.read_text().replace("{% endblock %}", '<a href="#">x</a>{% endblock %}'))
+    assert digest("send", "--preview", "--no-open", "--now", NOW).code == 5
+    settings = project / "config" / "digest.toml"
+    ignored = 'ignore = { link-target = "a joke", link-name = "a joke" }'
+    settings.write_text(settings.read_text().replace("ignore = {}", ignored))
+    told = digest("send", "--preview", "--no-open", "--now", NOW)
+    assert (told.code, "link-target" in told.out) == (0, False)

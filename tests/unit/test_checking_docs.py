@@ -2,8 +2,10 @@ import re
 from html import unescape
 from pathlib import Path
 
-from digest.checking import RULES, Severity
+from digest.checking import CLIENTS, RULES, Severity
 from digest.checking.checks import HTML_RULES
+from digest.checking.clients import RULES as CLIENT_RULES
+from digest.checking.mail import MESSAGE_RULES
 from digest.checking.mail import RULES as MAIL_RULES
 
 ROOT = Path(__file__).parents[2]
@@ -18,9 +20,22 @@ def test_document_lists_every_rule_as_it_is() -> None:
     ]
 
 
-def test_document_says_how_many_rules_need_more_than_html() -> None:
-    assert f"The last {len(MAIL_RULES)} rules need more than the HTML" in DOCUMENT
-    assert (*HTML_RULES, *MAIL_RULES) == RULES
+def test_document_says_which_rules_need_more_than_html() -> None:
+    assert (*HTML_RULES, *MAIL_RULES, *CLIENT_RULES) == RULES
+    assert f"They come after `{HTML_RULES[-1].id}` in the" in DOCUMENT
+    part = DOCUMENT[DOCUMENT.index("## What is checked of a file") :].partition("\n## ")[0]
+    named = re.findall(r"`([\w-]+)`", part)
+    assert named[1:] == [rule.id for rule in MESSAGE_RULES]
+
+
+def test_document_lists_what_may_not_be_ignored() -> None:
+    [sentence] = re.findall(r"These may never be ignored, [^:]+:([^.]+)\.", DOCUMENT)
+    assert re.findall(r"`([\w-]+)`", sentence) == [rule.id for rule in RULES if rule.is_fixed]
+
+
+def test_document_lists_every_client() -> None:
+    rows = re.findall(r"^\| `([\w-]+)` \| ([^|]+) \| [^|]+ \|$", DOCUMENT, re.MULTILINE)
+    assert dict(rows) == CLIENTS
 
 
 def test_every_rule_has_its_own_id_in_kebab_case() -> None:

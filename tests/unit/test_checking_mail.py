@@ -1,4 +1,6 @@
-from collections.abc import Mapping
+import sys
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,8 @@ from hypothesis import strategies as st
 
 from digest.checking import Finding, Severity, check_mail
 from digest.checking.mail import RULES
-from digest.merging import TOKENS, count_tokens
+from digest.merging import TOKENS, compile_variant, count_tokens
+from digest.model.editions import Edition
 from digest.rendering.renderer import MailRenderer
 from digest.settings import NewsletterSettings
 from digest.testing.factories import make_edition, make_story
@@ -135,20 +138,36 @@ def test_way_out_that_a_client_cuts_off_is_an_error() -> None:
     assert errors == {"html-size", "unsubscribe-link"}
 
 
-def test_own_template_has_neither_error_nor_warning() -> None:
+def rendered_and_checked(edition: Edition) -> Callable[[], list[Finding]]:
+    """Render the edition, and return what checks it."""
     newsletter = NewsletterSettings()
-    edition = make_edition(10)
     variant = MailRenderer([ROOT / "templates"], newsletter).render(edition)
-    findings = check_mail(
-        variant.html,
-        text=variant.text,
+    html, text = compile_variant(variant).whole()
+    return lambda: check_mail(
+        html,
+        text=text,
         subject=variant.subject,
         preheader=variant.preheader,
         stories=[(s.headline, s.url, s.summary) for s in edition.stories],
-        tokens=variant.tokens,
+        tokens=count_tokens(html),
         postal_address=newsletter.postal_address,
     )
+
+
+def test_own_template_has_neither_error_nor_warning() -> None:
+    findings = rendered_and_checked(make_edition(10))()
     assert [f for f in findings if f.severity is not Severity.INFO] == []
+
+
+def test_mail_of_ten_stories_is_checked_in_60_milliseconds() -> None:
+    check = rendered_and_checked(make_edition(10))
+    seconds = []
+    for _ in range(5):
+        before = time.process_time()
+        check()
+        seconds.append(time.process_time() - before)
+    is_traced = sys.gettrace() is not None  # measuring coverage costs several times as much
+    assert min(seconds) < (0.3 if is_traced else 0.06)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +176,6 @@ def test_own_template_has_neither_error_nor_warning() -> None:
      "A &amp; B", "{{", "\u200bundefined", "ساعة", "A" * 300, "★★ stars"],
 )  # fmt: skip
 def test_words_of_a_feed_are_no_fault_of_the_template(headline: str) -> None:
-    newsletter = NewsletterSettings()
     stories = (
         make_story(1),
         make_story(
@@ -165,16 +183,7 @@ def test_words_of_a_feed_are_no_fault_of_the_template(headline: str) -> None:
         ),
     )
     edition = make_edition(stories=stories, subject=headline[:60], preheader=f"Also: {headline}")
-    variant = MailRenderer([ROOT / "templates"], newsletter).render(edition)
-    findings = check_mail(
-        variant.html,
-        text=variant.text,
-        subject=variant.subject,
-        preheader=variant.preheader,
-        stories=[(s.headline, s.url, s.summary) for s in edition.stories],
-        tokens=variant.tokens,
-        postal_address=newsletter.postal_address,
-    )
+    findings = rendered_and_checked(edition)()
     assert [f for f in findings if f.severity is Severity.ERROR] == []
 
 
