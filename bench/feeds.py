@@ -1,14 +1,17 @@
 """A small internet of feeds: one loopback address each, with validators, in a process of its own.
 
-`python -m bench.feeds COUNT` serves until its standard input ends. The feeds are the same bytes
-every time. Linux answers on all of 127.0.0.0/8, so every feed is a host of its own and the
-politeness between two requests to one host does not count.
+`python -m bench.feeds` prints its port and serves until its standard input ends. The feeds are the
+same bytes every time. Linux answers on all of 127.0.0.0/8, so every feed is a host of its own and
+the politeness between two requests to one host does not count. One socket hears all of these
+addresses only when it listens on every address of the computer; so whoever asks from outside is
+turned away.
 """
 
 import hashlib
 import random
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -50,6 +53,14 @@ def address(number: int) -> str:
     return f"127.1.{number // 250}.{number % 250 + 1}"
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def verify_request(self, request: object, client_address: Any) -> bool:
+        """Answer this computer alone."""
+        return str(client_address[0]).startswith("127.")
+
+
 class _Handler(BaseHTTPRequestHandler):
     bodies: dict[str, bytes]
 
@@ -88,10 +99,7 @@ def serving() -> Iterator[int]:
 
 def main() -> None:
     """Serve until standard input ends."""
-    server = ThreadingHTTPServer(("0.0.0.0", 0), _Handler)
-    server.daemon_threads = True
-    import threading
-
+    server = _Server(("0.0.0.0", 0), _Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_address[1], flush=True)
     sys.stdin.read()

@@ -39,7 +39,7 @@ def run(command: Sequence[str], *, cwd: Path | None = None, good: Sequence[int] 
     return Cost(seconds, usage.ru_maxrss * kilobyte)
 
 
-def best(times: int, measured: Callable[[], float]) -> tuple[float, float]:
+def median_and_least(times: int, measured: Callable[[], float]) -> tuple[float, float]:
     """Measure several times; return the median and the least, in seconds."""
     found = [measured() for _ in range(times)]
     return median(found), min(found)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.measure import best, row, run
+from bench.measure import median_and_least, row, run
 from digest.merging import NAMES, compile_variant
 from digest.project import load, starter_root
 from digest.rendering.renderer import MailRenderer
@@ -28,18 +28,20 @@ def renderer() -> MailRenderer:
 def main() -> None:
     """Print the figures; ratios are to Python starting and doing nothing."""
     here = Path(__file__).parent.parent
-    nothing, _ = best(5, lambda: run([sys.executable, "-c", "pass"], cwd=here).seconds)
-    cold, _ = best(5, lambda: run([sys.executable, "-c", COLD], cwd=here).seconds)
+    nothing, _ = median_and_least(5, lambda: run([sys.executable, "-c", "pass"], cwd=here).seconds)
+    cold, _ = median_and_least(5, lambda: run([sys.executable, "-c", COLD], cwd=here).seconds)
     row("python -c pass", nothing, nothing)
     row("cold: a new process renders one mail", cold, nothing)
     made, edition = renderer(), make_edition(10)
     variant = made.render(edition)
-    warm, least = best(30, lambda: _timed(lambda: made.render(edition)))
+    warm, least = median_and_least(30, lambda: _timed(lambda: made.render(edition)))
     row("warm: one mail, rendered and inlined", warm, nothing, f"least {least * 1000:.1f} ms")
     compiled = compile_variant(variant)
     values = {name: f"https://news.example.com/{name[0]}/Zm9vYmFyYmF6" for name in NAMES}
     values["address"] = "reader@example.com"
-    filled, _ = best(5, lambda: _timed(lambda: [compiled.fill(values) for _ in range(FILLS)]))
+    filled, _ = median_and_least(
+        5, lambda: _timed(lambda: [compiled.fill(values) for _ in range(FILLS)])
+    )
     each = filled / FILLS
     row("filling it for one reader", each, nothing, f"{1 / each:,.0f} a second")
     print(f"{'HTML of ten stories':<46} {len(variant.html.encode()):>9,} bytes")

@@ -127,7 +127,8 @@ class App:
         from digest.sources.context import SourceContext
         from digest.sources.http import HttpClient
         from digest.sources.parsing import ParserPool
-        from digest.sources.plugins import factories, private_endpoints
+        from digest.sources.plugins import factories
+        from digest.sources.targets import private_endpoints
 
         settings = self.project.settings.source
         makers = factories({source.kind for source in settings})

@@ -111,6 +111,13 @@ def score(
     return RankedArticle(stored=stored, score=sum(cents) / 100, reasons=reasons, counted=counted)
 
 
+def is_news(stored: StoredArticle, *, since: dt.datetime) -> bool:
+    """Whether the article is from after `since`; an outage of its source does not make it old."""
+    article = stored.article
+    unseen = dt.timedelta(seconds=article.unseen_seconds)
+    return (article.published_at or stored.first_seen_at) + unseen >= since
+
+
 def age_days(stored: StoredArticle, *, at: dt.datetime) -> float:
     """Return the age in days, from 0 to 8; an undated article is as old as its first sight."""
     since = stored.article.published_at or stored.first_seen_at

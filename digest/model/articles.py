@@ -67,7 +67,8 @@ class Article:
 
     All text is clean, plain and NFC. `published_at` is aware UTC, or None when no date can be
     believed; `dated_ahead` marks an article whose stated date lies more than a day in the future.
-    `words` counts the words of the whole text, for the reading time.
+    `unseen_seconds` is how long its source had not been seen when it came: after an outage an older
+    article is still news. `words` counts the words of the whole text, for the reading time.
     """
 
     key: str
@@ -84,6 +85,7 @@ class Article:
     published_at: dt.datetime | None = None
     published_raw: str = ""
     dated_ahead: bool = False
+    unseen_seconds: float = 0.0
     words: int = 0
 
 

@@ -90,6 +90,7 @@ def merged(before: Article, after: Article) -> Article:
             summary=before.summary or after.summary,
             image=before.image or after.image,
             rating=before.rating or after.rating,
+            words=max(before.words, after.words),
             published_at=before.published_at or after.published_at,
         )
     is_same_date = after.published_raw == before.published_raw or after.published_at is None
@@ -99,6 +100,7 @@ def merged(before: Article, after: Article) -> Article:
         rating=after.rating or before.rating,
         # A date just ahead of the clock is read as "now", and must not move with each fetch.
         published_at=before.published_at if is_same_date else after.published_at,
+        unseen_seconds=before.unseen_seconds,
     )
 
 

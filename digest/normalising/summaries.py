@@ -17,9 +17,12 @@ _MORE = (
     r"|click here to .{0,100}|weiterlesen\b.{0,80}|lire la suite\b.{0,80}|leer más\b.{0,80}"
     r"|leggi tutto\b.{0,80}|(?:ler|leia) mais\b.{0,80}|lees verder\b.{0,80}|читать далее\b.{0,80}"
 )
+# Only where a line or a sentence ends before them are these words not the text's own: "… for those
+# who see the full history".
+_BEFORE_LAST = r"(?:^|\s*\n|(?:(?<=[.!?…。！？])|(?<=[.!?…。！？][\"”’»)\]]))\s+)"  # noqa: RUF001  # wide
 _LAST = re.compile(
-    r"(?:^|\s+)(?:"
-    r"the post .{1,300}? (?:first )?appeared (?:first )?on .*"
+    rf"{_BEFORE_LAST}(?:"
+    r"the post .{1,300}? (?:first appeared|appeared first) on .*"
     r"|der beitrag .{1,300}? erschien (?:zuerst )?auf .*"
     r"|l[’']article .{1,300}? est apparu en premier sur .*"
     r"|la entrada .{1,300}? (?:se publicó primero|aparece primero|apareció primero) en .*"
@@ -30,15 +33,20 @@ _LAST = re.compile(
     r")\s*$",
     re.IGNORECASE,
 )
-# Lines around the text, not of it: captions, buttons, what aggregators add.
+# Lines around the text, not of it: what aggregators add, captions and buttons.
+_ADDED = re.compile(
+    r"(?:article|comments) url:\s*\S*|(?:points|# comments):\s*\d+|submitted by\s+/u/.*"
+    r"|\[link\].*|(?:read|see|view) more\W*|advertisement\W*",
+    re.IGNORECASE,
+)
 _BESIDE = re.compile(
     rf"(?:{_MORE})\W*|share (?:this|on|via)\b.*"
     r"|(?:image|photo|picture)s?(?: credits?)?(?:\s*[:/]| by | courtesy of ).*"
-    r"|advertisement|sponsored(?: by .*)?|comments?|permalink|table of contents"
-    r"|(?:article|comments) url:.*|(?:points|# comments):\s*\d+|submitted by\s+/u/.*"
-    r"|\[link\].*|tweet|filed under:.*",
+    r"|sponsored(?: by .*)?|comments?|permalink|table of contents|tweet|filed under:.*",
     re.IGNORECASE,
 )
+_LONGEST_BESIDE = 60
+"""Characters of a line that may be a caption or a button; a longer one is a sentence."""
 _AGENCIES = (
     r"\((?i:a\.?p\.?|afp|ani|ansa|apa|bloomberg|business wire|cnn|dpa|efe|globe newswire|ians|kyodo"
     r"|ots|pr ?newswire|pti|reuters|tass|upi|xinhua)\)"
@@ -122,19 +130,23 @@ def _sentence_ends(text: str, language: str) -> list[int]:
     return ends
 
 
+def _is_beside(line: str) -> bool:
+    is_sentence = len(line) > _LONGEST_BESIDE or line.endswith((".", "。"))
+    return bool(_ADDED.fullmatch(line) or (not is_sentence and _BESIDE.fullmatch(line)))
+
+
 def _without_noise(raw: str, title: str) -> str:
     lines = [clean_text(line) for line in raw[:_READ].splitlines()]
     repeated = title.casefold().strip(_AROUND_TITLES)
-    text = " ".join(
+    text = "\n".join(
         line
         for line in lines
-        if line
-        and line.casefold().strip(_AROUND_TITLES) != repeated
-        and not _BESIDE.fullmatch(line)
+        if line and line.casefold().strip(_AROUND_TITLES) != repeated and not _is_beside(line)
     )
     previous = None
     while previous != text:
         previous, text = text, _LAST.sub("", text)
+    text = text.replace("\n", " ")
     for beginning in (_UPDATE, _DATELINE, _UPDATE):
         if found := beginning.match(text):
             text = text[found.end() :]

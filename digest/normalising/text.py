@@ -86,7 +86,7 @@ def shorten(text: str, limit: int) -> str:
     bracket = _open_bracket(text[:end])
     if bracket > end // 3:
         end = bracket
-    end = _cluster_start(text, _word_end(text, end))
+    end = _grapheme_start(text, _word_end(text, end))
     return text[:end].rstrip(" ,;:–—-" + _JOINERS) + "…"
 
 
@@ -126,15 +126,15 @@ def _open_bracket(text: str) -> int:
     return opened[0][1] if opened else -1
 
 
-def _cluster_start(text: str, place: int) -> int:
+def _grapheme_start(text: str, place: int) -> int:
     """Return the last place up to `place` that is not inside one visible character."""
     start = place
-    while 0 < start < len(text) and _is_inside_cluster(text, start):
+    while 0 < start < len(text) and _is_inside_grapheme(text, start):
         start -= 1
     return start if start or not place else place
 
 
-def _is_inside_cluster(text: str, place: int) -> bool:
+def _is_inside_grapheme(text: str, place: int) -> bool:
     """Tell whether `place` parts what UAX 29 keeps together, as far as a line of news needs it."""
     before, after = text[place - 1], text[place]
     if unicodedata.category(after) in ("Mn", "Me", "Mc") or after in _JOINERS or after in "ำຳ":

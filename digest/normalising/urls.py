@@ -98,7 +98,8 @@ def _wrapped(link: str) -> str:
     is_copy = host == "cdn.ampproject.org" or host.endswith(".cdn.ampproject.org")
     if is_copy or (is_google and parts.path.startswith("/amp/")):
         found = _AMP_COPY.fullmatch(parts.path)
-        return urlunsplit(("https", "", "//" + found[1], parts.query, "")) if found else ""
+        asked = f"?{parts.query}" if parts.query else ""
+        return f"https://{found[1]}{asked}" if found else ""
     return ""
 
 

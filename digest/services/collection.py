@@ -134,18 +134,19 @@ class CollectionService:
         state = remembered(self._store.source_state(settings.name), settings)
         if reason := skip_reason(state, now=now):
             return SourceReport(name=settings.name, skipped=reason)
+        baseline = self._due if state.baseline_at is None else None
         try:
             fetched = self._open_source(settings).fetch(state, now=now)
+            placed, refused = place(fetched, settings, now=now, baseline=baseline)
+            placed = _after_outage(placed, state.last_success_at, now)
         except SourceError as error:
             if self._stopping.is_set():
                 return SourceReport(name=settings.name, skipped="The run was stopped.")
             return self._failed(state, error, now)
-        except Exception as error:  # a plug-in's fault must not cost the others
+        except Exception as error:  # a fault of a plug-in, or on an odd entry, costs no other
             log.warning("source_crashed", source=settings.name, exc_info=error)
             what = f"The source failed in a way it should not ({type(error).__name__})."
             return self._failed(state, SourceUnavailable(what, hint="Report it as a bug."), now)
-        baseline = self._due if state.baseline_at is None else None
-        placed, refused = place(fetched, settings, now=now, baseline=baseline)
         new_state = replace(fetched.state, baseline_at=state.baseline_at or now)
         added = self._store.record_fetch(new_state, placed, now=now)
         log.info("source_collected", source=settings.name, new=added.new, updated=added.updated)
@@ -189,13 +190,7 @@ def remembered(state: SourceState | None, settings: SourceSettings) -> SourceSta
     """Return what is remembered of the source; a changed address in the settings starts afresh."""
     if state is not None and state.configured_url == settings.url:
         return state
-    baseline_at = state.baseline_at if state else None
-    return SourceState(
-        name=settings.name,
-        url=settings.url,
-        configured_url=settings.url,
-        baseline_at=baseline_at,
-    )
+    return SourceState(name=settings.name, url=settings.url, configured_url=settings.url)
 
 
 def skip_reason(state: SourceState, *, now: dt.datetime) -> str:
@@ -251,6 +246,17 @@ def place(
         Placed(article=a, belongs_at=min(a.published_at, now) if a.published_at else None)
         for a in articles
     ], refused
+
+
+def _after_outage(
+    placed: Sequence[Placed], last_success_at: dt.datetime | None, now: dt.datetime
+) -> list[Placed]:
+    """Note on each article how long its source had not been seen."""
+    unseen = (now - last_success_at).total_seconds() if last_success_at else 0.0
+    return [
+        replace(item, article=replace(item.article, unseen_seconds=max(unseen, 0.0)))
+        for item in placed
+    ]
 
 
 def _sample(articles: Sequence[Article], now: dt.datetime, due: Period) -> list[Placed]:

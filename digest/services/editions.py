@@ -14,7 +14,7 @@ from digest.model.editions import SENT_STATES, Edition, EditionState, Period, St
 from digest.normalising.text import clean_text
 from digest.periods import due_period, period_labelled
 from digest.ports import Store
-from digest.ranking import HISTORY, hold_back, measure_priors, rank
+from digest.ranking import HISTORY, hold_back, is_news, measure_priors, rank
 from digest.settings import Settings
 
 FINISHED = SENT_STATES | {EditionState.SKIPPED, EditionState.CANCELLED}
@@ -101,10 +101,7 @@ class EditionService:
         oldest = self._oldest(at)
         found = self._store.candidates(start, end)
         return [
-            c
-            for c in found
-            if (c.article.published_at or c.first_seen_at) >= oldest
-            and c.article.source not in self._left_out
+            c for c in found if is_news(c, since=oldest) and c.article.source not in self._left_out
         ]
 
     def _oldest(self, at: dt.datetime) -> dt.datetime:

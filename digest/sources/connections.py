@@ -5,11 +5,15 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from digest.sources.targets import Target
+
+_Found = TypeVar("_Found")
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -46,6 +50,7 @@ class Watchdog:
     def __init__(self, seconds: float, name: str) -> None:
         self.barked = False
         self._ends_at = time.monotonic() + seconds
+        self._woken = threading.Event()
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._timer = threading.Timer(max(0.0, seconds), self.cut)
@@ -66,6 +71,29 @@ class Watchdog:
         if self.barked:
             raise TimeoutError("the deadline has passed")
 
+    def outwait(self, work: Callable[[], _Found]) -> _Found:
+        """Do once, in a thread of its own, what nothing can cut; at the end it is left behind.
+
+        Raises:
+            TimeoutError: The deadline has passed, or the connection was cut.
+        """
+        found: Future[_Found] = Future()
+
+        def do() -> None:
+            try:
+                found.set_result(work())
+            except BaseException as error:  # noqa: BLE001 (whoever waits raises it)
+                found.set_exception(error)
+            self._woken.set()
+
+        threading.Thread(target=do, name=f"behind {self._timer.name}", daemon=True).start()
+        self._woken.wait(self.left())
+        self.check()
+        if not found.done():
+            self.barked = True
+            raise TimeoutError("the deadline has passed")
+        return found.result()
+
     def watch(self, connected: socket.socket) -> socket.socket:
         """Take charge of a connected socket and return it without a timeout of its own."""
         with self._lock:
@@ -80,6 +108,7 @@ class Watchdog:
         """End the connection now, whatever it is doing."""
         with self._lock:
             self.barked = True
+            self._woken.set()
             if self._socket is not None:
                 try:
                     self._socket.shutdown(socket.SHUT_RDWR)

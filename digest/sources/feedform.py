@@ -11,7 +11,6 @@ import io
 import re
 import time
 import zlib
-from dataclasses import replace
 from html.entities import html5
 from typing import Any
 from xml.parsers import expat
@@ -20,6 +19,7 @@ import feedparser
 
 from digest.errors import SourceMalformed, SourceRefused
 from digest.model.articles import Image, RawEntry, RawRating
+from digest.sources.entries import best_image, distinct, gathered, stated_rating
 from digest.sources.jsonfeed import parse_json_feed
 from digest.sources.markup import (
     decode,
@@ -32,14 +32,12 @@ from digest.sources.markup import (
 )
 from digest.sources.parsing import MAX_BODY_BYTES, Job, Parsed
 
-MAX_ENTRIES = 500
 MAX_DEPTH = 200
 MAX_ATTRIBUTES = 200
 MAX_CHILDREN = 1000
 """Direct parts of one entry; the feed parser's time grows with their square."""
 
 _READ_AT_EACH_END = 1000
-_MAX_TOPICS = 50
 _SHELL = 1000
 _PROLOG = re.compile(
     r"\s+|<!--(?:.*?-->|.*\Z)|<\?(?:.*?\?>|.*\Z)|<!DOCTYPE[^\[>]*(?:\[.*?\]\s*)?>",
@@ -83,8 +81,9 @@ def parse_feed(job: Job) -> Parsed:
         raise SourceMalformed("It is empty.", hint="Open the address in a browser.")
     if start[0] in "{[":
         return parse_json_feed(start, job.url)
+    prepared, left_out = _prepared(text, job.url)
     found = feedparser.parse(
-        io.BytesIO(prepared(text, job.url).encode("utf-8", "replace")),
+        io.BytesIO(prepared.encode("utf-8", "replace")),
         sanitize_html=False,
         resolve_relative_uris=False,
         response_headers={
@@ -94,11 +93,11 @@ def parse_feed(job: Job) -> Parsed:
     )
     if not found.entries and not (found.feed.get("title") or found.feed.get("link")):
         raise SourceMalformed("It is a feed without a channel or entries.")
-    return _parsed(found, job)
+    return _parsed(found, job, left_out)
 
 
-def prepared(text: str, url: str = "") -> str:
-    """Return the feed's XML from its root on: cut, repaired and within the limits.
+def _prepared(text: str, url: str) -> tuple[str, int]:
+    """Return the feed's XML from its root on, and how many entries were cut out of its middle.
 
     Declarations and document types go, and with them every entity definition. If the XML is not
     well-formed, each `&` that starts no reference is escaped, and HTML's entities become numbers.
@@ -109,28 +108,32 @@ def prepared(text: str, url: str = "") -> str:
     """
     text = _from_root(text, url)
     ends = [match.end() for match in _ENTRY_END.finditer(text)]
-    if len(ends) > 2 * _READ_AT_EACH_END:
+    left_out = max(0, len(ends) - 2 * _READ_AT_EACH_END)
+    if left_out:
         text = text[: ends[_READ_AT_EACH_END - 1]] + text[ends[-_READ_AT_EACH_END - 1] :]
     if _well_formed(text):
-        return text
+        return text, left_out
     text = _REFERENCE.sub(_repaired_reference, text)
     if "xmlns:rss" not in text:  # the one prefix of its own that the feed parser does not know
         text = _RSS_PREFIX.sub(r"<\1", text)
     if not _well_formed(text):
         _check_loosely(text)
-    return text
+    return text, left_out
 
 
 def _inflated(body: bytes) -> bytes:
     """Unpack gzip that came without its header, to the exact limit."""
     if not body.startswith(b"\x1f\x8b"):
         return body
+    inflater = zlib.decompressobj(31)
     try:
-        inflated = zlib.decompressobj(31).decompress(body, MAX_BODY_BYTES + 1)
+        inflated = inflater.decompress(body, MAX_BODY_BYTES + 1)
     except zlib.error:
         raise SourceMalformed("It is a damaged gzip file.") from None
     if len(inflated) > MAX_BODY_BYTES:
         raise SourceRefused(f"It unpacks to more than {MAX_BODY_BYTES // 1024**2} MB.")
+    if not inflater.eof:
+        raise SourceMalformed("It is a gzip file that breaks off.")
     return inflated
 
 
@@ -236,37 +239,20 @@ def _check_loosely(text: str) -> None:
         raise SourceRefused(f"It has a tag with more than {MAX_ATTRIBUTES} attributes.")
 
 
-def _parsed(found: Any, job: Job) -> Parsed:
+def _parsed(found: Any, job: Job, left_out: int) -> Parsed:
     base = web_url(job.url) or web_url(found.feed.get("link"))
-    entries: list[RawEntry] = []
-    refused: list[tuple[str, str]] = []
-    for number, item in enumerate(found.entries, start=1):
-        entry = _entry(item, base)
-        if entry.title or entry.url or entry.summary or entry.text:
-            entries.append(entry)
-        else:
-            refused.append((f"entry {number}", "It has neither a title nor a link nor text."))
-    if len(entries) > MAX_ENTRIES:
-        reason = f"Of one feed the newest {MAX_ENTRIES} entries are read."
-        refused.append((f"{len(entries) - MAX_ENTRIES} older entries", reason))
-        entries = _newest(entries)
+    entries, refused = gathered(
+        found.entries,
+        date=lambda item: _date(item)[1],
+        entry=lambda item: _entry(item, base),
+        left_out=left_out,
+    )
     return Parsed(
-        entries=tuple(entries),
-        refused=tuple(refused),
+        entries=entries,
+        refused=refused,
         title=_text(found.feed, "title", one_line=True),
         language=_word(found.feed, "language"),
     )
-
-
-def _newest(entries: list[RawEntry]) -> list[RawEntry]:
-    """Keep the newest in the feed's order; undated ones count as old, the first as newer."""
-    oldest = dt.datetime.min.replace(tzinfo=dt.UTC)
-    kept = sorted(
-        range(len(entries)),
-        key=lambda index: (entries[index].published_guess or oldest, -index),
-        reverse=True,
-    )[:MAX_ENTRIES]
-    return [entries[index] for index in sorted(kept)]
 
 
 def _entry(item: Any, feed_base: str) -> RawEntry:
@@ -328,12 +314,11 @@ def _instant(parsed: time.struct_time | None) -> dt.datetime | None:
 
 def _topics(item: Any) -> tuple[str, ...]:
     names = (tag.get("label") or tag.get("term") or "" for tag in item.get("tags") or ())
-    plain = (single_line(plain_text(name)) for name in names)
-    return tuple(dict.fromkeys(name for name in plain if name))[:_MAX_TOPICS]
+    return distinct(single_line(plain_text(name)) for name in names)
 
 
 def _image(item: Any, enclosures: list[Any], markup: str, base: str) -> Image | None:
-    """Choose the largest of the stated pictures, else the first in the text, which describes it."""
+    """Choose the largest of the stated pictures and the first in the text."""
     stated = [
         *(part for part in item.get("media_content") or () if _is_picture(part)),
         *(item.get("media_thumbnail") or ()),
@@ -347,10 +332,7 @@ def _image(item: Any, enclosures: list[Any], markup: str, base: str) -> Image | 
         if (url := web_url(part.get("url"), base))
     ]
     shown = first_image(markup, base)
-    largest = max(images, key=lambda image: (image.width or 0) * (image.height or 0), default=shown)
-    if largest and shown and largest.url == shown.url:
-        return replace(largest, alt=shown.alt)
-    return largest
+    return best_image([*images, shown] if shown else images)
 
 
 def _is_picture(part: Any) -> bool:
@@ -365,13 +347,13 @@ def _is_text(part: Any) -> bool:
 def _rating(item: Any) -> RawRating | None:
     """Read Media RSS `starRating`: average and count, on a scale from min to max."""
     stars = item.get("media_starrating")
-    if not stars or not stars.get("average"):
+    if not stars:
         return None
-    return RawRating(
-        value=_word(stars, "average"),
-        count=_word(stars, "count"),
-        best=_word(stars, "max") or "5",
-        worst=_word(stars, "min") or "1",
+    return stated_rating(
+        _word(stars, "average"),
+        _word(stars, "count"),
+        best=_word(stars, "max"),
+        worst=_word(stars, "min"),
     )
 
 
@@ -386,7 +368,7 @@ def _plain(part: Any) -> str:
     """Return a text construct as plain text.
 
     What the parser takes for plain keeps its angle brackets, unless they are tags with attributes;
-    its references are resolved, because publishers put HTML's into titles of any type.
+    its references are resolved, because sites put HTML's into titles of any type.
     """
     value = undoubled(str(part.get("value") or ""))
     if part.get("type") != "text/plain" or _MEANT_AS_MARKUP.search(value):

@@ -1,7 +1,6 @@
 """A feed: RSS, Atom or JSON Feed, over http(s) or from a file of the project."""
 
 import datetime as dt
-import hashlib
 import re
 from dataclasses import replace
 
@@ -9,7 +8,7 @@ from digest.model.sources import Fetched, SourceState
 from digest.ports import Source
 from digest.settings import SourceSettings
 from digest.sources.addresses import same_site
-from digest.sources.context import SourceContext, succeeded
+from digest.sources.context import SourceContext, fingerprint, is_read_under, succeeded
 from digest.sources.http import PERMANENT, Response
 from digest.sources.targets import read_url
 
@@ -40,9 +39,10 @@ class FeedSource:
     def fetch(self, state: SourceState, *, now: dt.datetime) -> Fetched:
         """Read the feed once; see `digest.ports.Source.fetch`.
 
-        A 304 and a body with the same bytes come back as `unchanged`. A permanent redirect is
-        followed at once, and remembered when PROOF_FETCHES over PROOF_TIME agree (collecting
-        research, 2: hosts redirect feeds to maintenance pages).
+        A 304 and a body with the same bytes come back as `unchanged`, unless the settings that
+        entries are read by have changed. A permanent redirect is followed at once, and remembered
+        when PROOF_FETCHES over PROOF_TIME agree (collecting research, 2: hosts redirect feeds to
+        maintenance pages).
         """
         state = replace(state, url=state.url or self._settings.url)
         fresh = succeeded(state, now=now)
@@ -52,11 +52,12 @@ class FeedSource:
         return self._read(fresh, body, url="", content_type="")
 
     def _from_web(self, state: SourceState, fresh: SourceState, now: dt.datetime) -> Fetched:
+        is_known = is_read_under(self._settings, state.body_sha256)
         response = self._context.http.get(
             state.url,
             now=now,
-            etag=state.etag,
-            last_modified=state.last_modified,
+            etag=state.etag if is_known else "",
+            last_modified=state.last_modified if is_known else "",
             accept=ACCEPT,
         )
         fresh = _moved(fresh, response, now)
@@ -64,15 +65,15 @@ class FeedSource:
             return Fetched(state=fresh, unchanged=True)
         fresh = replace(
             fresh,
-            etag=_validator(response, "etag"),
-            last_modified=_validator(response, "last-modified"),
+            etag=_validator(state.url, response, "etag"),
+            last_modified=_validator(state.url, response, "last-modified"),
         )
         content_type = response.headers.get("content-type", "")
         return self._read(fresh, response.body, url=response.url, content_type=content_type)
 
     def _read(self, fresh: SourceState, body: bytes, *, url: str, content_type: str) -> Fetched:
-        digest = hashlib.sha256(body).hexdigest()
-        if digest == fresh.body_sha256:
+        content = fingerprint(self._settings, [body])
+        if content == fresh.body_sha256:
             return Fetched(state=fresh, unchanged=True)
         parsed = self._context.parser.parse(
             "feed",
@@ -83,7 +84,7 @@ class FeedSource:
             timezone=self._settings.timezone,
         )
         return Fetched(
-            state=replace(fresh, body_sha256=digest),
+            state=replace(fresh, body_sha256=content),
             entries=parsed.entries,
             refused=parsed.refused,
             title=parsed.title,
@@ -91,10 +92,14 @@ class FeedSource:
         )
 
 
-def _validator(response: Response, name: str) -> str:
-    """Return a header that is to be sent back byte for byte, or "" if it is not fit for that."""
+def _validator(url: str, response: Response, name: str) -> str:
+    """Return a header that is to be sent back byte for byte, or "" if it is not fit for that.
+
+    One of another site, to which `url` redirects for now, is not: it goes to no site but its own.
+    """
     value = response.headers.get(name, "")
-    is_fit = len(value) <= MAX_VALIDATOR_LENGTH and not _CONTROL.search(value)
+    is_own = same_site(read_url(url).host, read_url(response.url).host)
+    is_fit = is_own and len(value) <= MAX_VALIDATOR_LENGTH and not _CONTROL.search(value)
     return value if is_fit else ""
 
 

@@ -5,7 +5,8 @@ shown otherwise (security research, E1 and E2; collecting research, section 2):
 
 * The address is checked when the connection is made, on the resolved IP, on every redirect, so a
   name that resolves differently a moment later gains nothing.
-* A watchdog cuts a connection at the total deadline, whatever state it is in.
+* A watchdog cuts a connection at the total deadline, whatever state it is in, and nobody waits for
+  the system's resolver any longer than that.
 * Bodies are read raw and inflated to an exact limit.
 * Each host is asked by one thread at a time, with a pause, and its Retry-After holds for all.
 
@@ -27,7 +28,7 @@ from typing import NoReturn
 import urllib3
 
 from digest.errors import SourceUnavailable
-from digest.sources.addresses import refused_because
+from digest.sources.addresses import refused_because, same_site
 from digest.sources.connections import Network, Watchdog, connection
 from digest.sources.failures import (
     UNHARMED,
@@ -127,8 +128,8 @@ class HttpClient:
         Args:
             url: An http(s) address. A port in it is allowed for the redirects, too.
             now: Aware UTC; the instant from which Retry-After counts.
-            etag: Sent as If-None-Match, byte for byte.
-            last_modified: Sent as If-Modified-Since, byte for byte.
+            etag: Sent as If-None-Match, byte for byte, but to no other site.
+            last_modified: Sent as If-Modified-Since, byte for byte, but to no other site.
             accept: The media types wanted.
 
         Raises:
@@ -137,8 +138,8 @@ class HttpClient:
             SourceRefused: A limit was broken or a forbidden address named.
         """
         headers = {"User-Agent": self.user_agent, "Accept": accept, "Accept-Encoding": "gzip"}
-        headers |= {"If-None-Match": etag} if etag else {}
-        headers |= {"If-Modified-Since": last_modified} if last_modified else {}
+        conditions = {"If-None-Match": etag} if etag else {}
+        conditions |= {"If-Modified-Since": last_modified} if last_modified else {}
         first = target = read_url(url)
         private = self.allowed if first.endpoint in self.allowed else frozenset()
         hops: list[tuple[int, str]] = []
@@ -146,17 +147,20 @@ class HttpClient:
         while True:
             with self._turn(target.host, now):
                 started = time.monotonic()
-                answer = self._ask(target, headers, target.endpoint in private, seconds)
+                sent = {**headers, **conditions}
+                answer = self._ask(target, sent, target.endpoint in private, seconds)
                 seconds -= time.monotonic() - started
                 if answer.status in (429, 503):
                     self._raise_busy(target.host, answer, now)
-            if answer.status == 304 and not (etag or last_modified):
+            if answer.status == 304 and not conditions:
                 raise unasked(target.host)
             if answer.status not in _REDIRECTS:
                 return _response(target, tuple(hops), answer)
             target = follow(target, answer.headers.get("location", ""))
             hops.append((answer.status, target.url))
             _check_hop(first, target, len(hops))
+            if not same_site(first.host, target.host):
+                conditions = {}  # what one site knows its readers by is not for another
 
     def stop(self) -> None:
         """Cut every request under way and refuse new ones: each raises SourceUnavailable."""
@@ -231,7 +235,7 @@ class HttpClient:
 
     def _dial(self, target: Target, private: bool, watchdog: Watchdog) -> socket.socket:
         """Resolve once, check all addresses, and connect to the first of them that answers."""
-        addresses = self.network.resolve(*target.endpoint)
+        addresses = watchdog.outwait(lambda: self.network.resolve(*target.endpoint))
         for ip in addresses:
             if not private and (reason := refused_because(ip)):
                 raise refused(

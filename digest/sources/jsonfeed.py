@@ -5,18 +5,24 @@ The extension follows the specification's rule for custom objects (a name with a
 """
 
 import datetime as dt
+import re
 from typing import Any
 
 import msgspec
 
 from digest.errors import SourceMalformed, SourceRefused
 from digest.model.articles import Image, RawEntry, RawRating
-from digest.sources.markup import plain_text, single_line, web_url
+from digest.sources.entries import best_image, distinct, gathered, stated_instant, stated_rating
+from digest.sources.markup import first_image, plain_text, single_line, web_url
 from digest.sources.parsing import Parsed
 
-MAX_ENTRIES = 500
 _VERSIONS = ("https://jsonfeed.org/version/1", "http://jsonfeed.org/version/1")
-_MAX_TOPICS = 50
+_HALVES = re.compile(
+    r"\\(?:u[dD][89aAbB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    r"|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+"""An escape in JSON: two halves of a character (surrogates), one without the other, or another."""
 
 
 def parse_json_feed(text: str, url: str) -> Parsed:
@@ -26,48 +32,43 @@ def parse_json_feed(text: str, url: str) -> Parsed:
         SourceRefused: It is nested too deeply.
         SourceMalformed: It is no JSON, or other JSON.
     """
-    try:
-        feed = msgspec.json.decode(text.encode("utf-8", "replace"))
-    except RecursionError:
-        raise SourceRefused("It is nested too deeply.") from None
-    except msgspec.DecodeError:
-        raise SourceMalformed(
-            "It begins like JSON but is not: it is damaged or cut off.",
-            hint="It is tried again at the next run.",
-        ) from None
+    feed = _decoded(text)
     if not isinstance(feed, dict) or not _word(feed, "version").startswith(_VERSIONS):
         raise SourceMalformed(
             "It is JSON, but not a JSON Feed.", hint="Look on the site for its feed."
         )
     base = web_url(url) or web_url(feed.get("feed_url")) or web_url(feed.get("home_page_url"))
-    entries: list[RawEntry] = []
-    refused: list[tuple[str, str]] = []
-    items = [item for item in _list(feed, "items") if isinstance(item, dict)]
-    for number, item in enumerate(_newest(items), start=1):
-        entry = _entry(item, base)
-        if entry.title or entry.url or entry.summary or entry.text:
-            entries.append(entry)
-        else:
-            refused.append((f"entry {number}", "It has neither a title nor a link nor text."))
-    if len(items) > MAX_ENTRIES:
-        reason = f"Of one feed the newest {MAX_ENTRIES} entries are read."
-        refused.append((f"{len(items) - MAX_ENTRIES} older entries", reason))
+    entries, refused = gathered(
+        [item for item in _list(feed, "items") if isinstance(item, dict)],
+        date=lambda item: _date(item)[1],
+        entry=lambda item: _entry(item, base),
+    )
     return Parsed(
-        entries=tuple(entries),
-        refused=tuple(refused),
+        entries=entries,
+        refused=refused,
         title=single_line(_word(feed, "title")),
         language=_word(feed, "language"),
     )
 
 
-def _newest(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    if len(items) <= MAX_ENTRIES:
-        return items
-    oldest = dt.datetime.min.replace(tzinfo=dt.UTC)
-    order = sorted(
-        range(len(items)), key=lambda i: (_date(items[i])[1] or oldest, -i), reverse=True
+def _decoded(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text.encode("utf-8", "replace"))
+    except RecursionError:
+        raise SourceRefused("It is nested too deeply.") from None
+    except msgspec.DecodeError:
+        mended = _HALVES.sub(_without_halves, text)
+    if mended != text:
+        return _decoded(mended)
+    raise SourceMalformed(
+        "It begins like JSON but is not: it is damaged or cut off.",
+        hint="It is tried again at the next run.",
     )
-    return [items[index] for index in sorted(order[:MAX_ENTRIES])]
+
+
+def _without_halves(escape: re.Match[str]) -> str:
+    """Put a replacement character for an escape of half a character, which is no Unicode."""
+    return r"\ufffd" if escape["half"] else escape[0]
 
 
 def _entry(item: dict[str, Any], base: str) -> RawEntry:
@@ -83,23 +84,15 @@ def _entry(item: dict[str, Any], base: str) -> RawEntry:
         published=published,
         published_guess=guess,
         language=_word(item, "language"),
-        topics=tuple(
-            dict.fromkeys(
-                single_line(tag) for tag in _list(item, "tags") if isinstance(tag, str) and tag
-            )
-        )[:_MAX_TOPICS],
-        image=_image(item, base),
+        topics=distinct(single_line(tag) for tag in _list(item, "tags") if isinstance(tag, str)),
+        image=_image(item, markup, base),
         rating=_rating(item),
     )
 
 
 def _date(item: dict[str, Any]) -> tuple[str, dt.datetime | None]:
     raw = _word(item, "date_published") or _word(item, "date_modified")
-    try:
-        instant = dt.datetime.fromisoformat(raw)
-    except ValueError:
-        return raw, None
-    return raw, instant.astimezone(dt.UTC) if instant.tzinfo else None
+    return raw, stated_instant(raw)
 
 
 def _author(item: dict[str, Any]) -> str:
@@ -108,20 +101,22 @@ def _author(item: dict[str, Any]) -> str:
     return ", ".join(dict.fromkeys(single_line(name) for name in names if name))
 
 
-def _image(item: dict[str, Any], base: str) -> Image | None:
-    url = web_url(item.get("image"), base) or web_url(item.get("banner_image"), base)
-    return Image(url=url) if url else None
+def _image(item: dict[str, Any], markup: str, base: str) -> Image | None:
+    stated = (web_url(item.get(name), base) for name in ("image", "banner_image"))
+    images = [Image(url=url) for url in stated if url]
+    shown = first_image(markup, base)
+    return best_image([*images, shown] if shown else images)
 
 
 def _rating(item: dict[str, Any]) -> RawRating | None:
     stars = item.get("_rating")
-    if not isinstance(stars, dict) or not _word(stars, "value"):
+    if not isinstance(stars, dict):
         return None
-    return RawRating(
-        value=_word(stars, "value"),
-        count=_word(stars, "count"),
-        best=_word(stars, "best") or "5",
-        worst=_word(stars, "worst") or "1",
+    return stated_rating(
+        _word(stars, "value"),
+        _word(stars, "count"),
+        best=_word(stars, "best"),
+        worst=_word(stars, "worst"),
     )
 
 

@@ -32,6 +32,7 @@ _BOMS = (
 _DECLARED = re.compile(rb"(?:encoding|charset)\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]+)")
 _IN_HEADER = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_.:-]+)", re.IGNORECASE)
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+_HALF = re.compile("[\ud800-\udfff]")
 _BLANKS = re.compile(r"[ \t\r\f\v\u00a0]+")
 _BREAKS = re.compile(r"[ ]*\n[ ]*(?:\n[ ]*)+")
 _MARKED_UP = re.compile(r"<[A-Za-z/!?]|&#?\w+;")
@@ -128,8 +129,13 @@ def plain_text(markup: str) -> str:
 
 
 def single_line(text: str) -> str:
-    """Return `text` with all blanks and line ends collapsed to single blanks."""
-    return " ".join(text.split())
+    """Return `text` whole, with all blanks and line ends collapsed to single blanks."""
+    return " ".join(whole(text).split())
+
+
+def whole(text: str) -> str:
+    """Drop halves of characters (surrogates), which escapes can spell but nothing can encode."""
+    return _HALF.sub("", text)
 
 
 def first_image(markup: str, base: str) -> Image | None:
@@ -152,7 +158,7 @@ def web_url(link: object, base: str = "") -> str:
     if not isinstance(link, str) or not link.strip():
         return ""
     try:
-        url = urljoin(base, "".join(link.split("\n")).strip())
+        url = urljoin(base, whole("".join(link.split("\n"))).strip())
         parts = urlsplit(url)
     except ValueError:
         return ""

@@ -19,7 +19,8 @@ from trafilatura import bare_extraction
 
 from digest.errors import SourceMalformed
 from digest.model.articles import Image, RawEntry, RawRating
-from digest.sources.markup import decode, pixels, plain_text, single_line, web_url
+from digest.sources.entries import best_image, stated_instant, stated_rating
+from digest.sources.markup import decode, pixels, plain_text, single_line, web_url, whole
 from digest.sources.parsing import Job, Parsed
 
 ARTICLE_TYPES = frozenset(
@@ -33,6 +34,7 @@ ARTICLE_TYPES = frozenset(
 
 _MAX_TOPICS = 20
 _MAX_NODES = 5000
+_MAX_PICTURES = 20
 
 Node = dict[str, Any]
 
@@ -199,29 +201,25 @@ def _same_page(url: str) -> str:
 def _rating(article: Node) -> RawRating | None:
     stars = article.get("aggregateRating")
     stars = stars[0] if isinstance(stars, list) and stars else stars
-    if not isinstance(stars, dict) or not _word(stars, "ratingValue"):
+    if not isinstance(stars, dict):
         return None
-    return RawRating(
-        value=_word(stars, "ratingValue"),
-        count=_word(stars, "ratingCount") or _word(stars, "reviewCount"),
-        best=_word(stars, "bestRating") or "5",
-        worst=_word(stars, "worstRating") or "1",
+    return stated_rating(
+        _word(stars, "ratingValue"),
+        _word(stars, "ratingCount") or _word(stars, "reviewCount"),
+        best=_word(stars, "bestRating"),
+        worst=_word(stars, "worstRating"),
         origin="page",
     )
 
 
 def _date(article: Node, metas: dict[str, str], guess: str) -> tuple[str, dt.datetime | None]:
-    stated = (
+    stated: str = (
         _word(article, "datePublished")
         or metas.get("article:published_time")
         or metas.get("datepublished")
         or guess
     )
-    try:
-        instant = dt.datetime.fromisoformat(stated)
-    except ValueError:
-        return stated, None
-    return stated, instant.astimezone(dt.UTC) if instant.tzinfo else None
+    return stated, stated_instant(stated)
 
 
 def _topics(article: Node, metas: dict[str, str]) -> tuple[str, ...]:
@@ -232,19 +230,25 @@ def _topics(article: Node, metas: dict[str, str]) -> tuple[str, ...]:
 
 
 def _image(article: Node, metas: dict[str, str], base: str) -> Image | None:
-    if url := web_url(metas.get("og:image") or metas.get("og:image:url"), base):
-        return Image(
-            url=url,
-            width=pixels(metas.get("og:image:width")),
-            height=pixels(metas.get("og:image:height")),
-            alt=single_line(metas.get("og:image:alt", "")),
-        )
     picture = article.get("image")
-    picture = picture[0] if isinstance(picture, list) and picture else picture
-    node: Node = picture if isinstance(picture, dict) else {"url": picture}
-    url = web_url(node.get("url"), base)
-    width, height = pixels(node.get("width")), pixels(node.get("height"))
-    return Image(url=url, width=width, height=height) if url else None
+    pictures = picture[:_MAX_PICTURES] if isinstance(picture, list) else [picture]
+    nodes = [node if isinstance(node, dict) else {"url": node} for node in pictures]
+    shared: Node = {
+        "url": metas.get("og:image") or metas.get("og:image:url"),
+        "width": metas.get("og:image:width"),
+        "height": metas.get("og:image:height"),
+        "alt": metas.get("og:image:alt"),
+    }
+    return best_image(
+        Image(
+            url=url,
+            width=pixels(_word(node, "width")),
+            height=pixels(_word(node, "height")),
+            alt=single_line(_word(node, "alt")),
+        )
+        for node in (shared, *nodes)
+        if (url := web_url(_word(node, "url"), base))
+    )
 
 
 def _names(people: Any) -> str:
@@ -262,4 +266,4 @@ def _chosen(*candidates: str | None) -> str:
 def _word(node: Node, name: str) -> str:
     value = node.get(name)
     value = value[0] if isinstance(value, list) and value else value
-    return str(value).strip() if isinstance(value, str | int | float) else ""
+    return whole(str(value)).strip() if isinstance(value, str | int | float) else ""

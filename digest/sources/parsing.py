@@ -2,9 +2,9 @@
 
 Limits inside one process do not work: 430 KB of attributes cost a feed parser a minute, and nothing
 in Python can interrupt it (security research, 0.2 and E3). So each body goes to a child that has
-little memory, little CPU time and a deadline; a child that breaks one of them is killed and
-replaced, and only the body that did it is lost. What crosses the pipe is msgpack with fixed types,
-never pickle.
+a gigabyte of address space, some seconds of CPU and a deadline; a child that breaks one of them is
+killed and replaced, and only the body that did it is lost. What crosses the pipe is msgpack with
+fixed types, never pickle.
 """
 
 import os
@@ -102,6 +102,10 @@ def _read_exactly(pipe: IO[bytes], length: int) -> bytes:
     return data
 
 
+class ParserKilled(SourceRefused):
+    """The body broke a limit or crashed the child that read it."""
+
+
 class ParserPool:
     """A few child processes that parse, started when needed and ended with the context.
 
@@ -150,7 +154,8 @@ class ParserPool:
             timezone: IANA zone of dates without one.
 
         Raises:
-            SourceRefused: It is too large, or it killed the parser.
+            ParserKilled: It broke a limit of the parser, or crashed it.
+            SourceRefused: It is too large.
             SourceMalformed: It is not what `form` says.
             SourceUnavailable: The pool was closed meanwhile, or no child can be started.
         """
@@ -201,7 +206,13 @@ class ParserPool:
                     return child
                 self._children.discard(child)
                 child.kill()
-            child = _Child(self._limits)
+            try:
+                child = _Child(self._limits)
+            except OSError as error:
+                raise SourceUnavailable(
+                    f"No parser process can be started ({error.strerror}). Nothing was changed.",
+                    hint="Run it again when this computer has more room for processes.",
+                ) from error
             self._children.add(child)
             return child
 
@@ -228,12 +239,12 @@ class ParserPool:
             why = "it crashed it"
         else:
             return SourceUnavailable(
-                "The parser process could not be started. Nothing was changed.",
-                hint="Install digest again; `digest check` tells what is missing.",
+                "The parser process ended before it answered. Nothing was changed.",
+                hint="Install digest again, with all that it needs.",
             )
-        return SourceRefused(
+        return ParserKilled(
             f"It killed the parser: {why}. Other sources are not affected.",
-            hint="Tell the publisher; it is tried again at the next run.",
+            hint="Tell the site; it is tried again at the next run.",
         )
 
 

@@ -1,13 +1,12 @@
 """Which kinds of sources there are: the entry points of the group "digest.sources"."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib.metadata import entry_points
 
-from digest.errors import ConfigError, SourceRefused
+from digest.errors import ConfigError
 from digest.ports import Source
 from digest.settings import SourceSettings
 from digest.sources.context import SourceContext
-from digest.sources.targets import read_url
 
 GROUP = "digest.sources"
 
@@ -44,15 +43,3 @@ def factories(kinds: Collection[str]) -> Mapping[str, SourceFactory]:
                 hint="Install it again, or take its sources out of the settings.",
             ) from error
     return found
-
-
-def private_endpoints(sources: Iterable[SourceSettings]) -> frozenset[tuple[str, int]]:
-    """Return the exact hosts and ports that the settings allow to be private."""
-    endpoints = set()
-    for source in sources:
-        if source.allow_private:
-            try:
-                endpoints.add(read_url(source.url).endpoint)
-            except SourceRefused:
-                continue  # fetching it says what is wrong with the address
-    return frozenset(endpoints)

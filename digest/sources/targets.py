@@ -1,10 +1,12 @@
 """Addresses taken apart before anything is asked."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote, urljoin, urlsplit
 
 from digest.errors import SourceRefused, SourceUnavailable
+from digest.settings import SourceSettings
 from digest.sources.failures import UNHARMED, refused
 
 MAX_URL_LENGTH = 2000
@@ -70,6 +72,18 @@ def read_url(url: str) -> Target:
     if len(target.url) > MAX_URL_LENGTH:
         raise refused("The address is too long", _HINT)
     return target
+
+
+def private_endpoints(sources: Iterable[SourceSettings]) -> frozenset[tuple[str, int]]:
+    """Return the exact hosts and ports that the settings allow to be private."""
+    endpoints = set()
+    for source in sources:
+        if source.allow_private:
+            try:
+                endpoints.add(read_url(source.url).endpoint)
+            except SourceRefused:
+                continue  # fetching it says what is wrong with the address
+    return frozenset(endpoints)
 
 
 def _other_scheme(url: str, scheme: str) -> SourceRefused:

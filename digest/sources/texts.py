@@ -8,10 +8,10 @@ or without stars; "Related articles". Every part but the title may be missing.
 import datetime as dt
 import re
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from digest.errors import SourceMalformed
 from digest.model.articles import Image, RawEntry, RawRating
+from digest.sources.entries import in_utc, stated_instant, stated_rating
 from digest.sources.markup import decode, pixels, plain_text, single_line, web_url
 from digest.sources.parsing import Job, Parsed
 
@@ -81,7 +81,7 @@ def _rating_after(text: str, marker: re.Match[str] | None) -> RawRating | None:
     if stars is None:
         return None
     count = re.sub(r"\D", "", stars[3])
-    return RawRating(value=stars[1], count=count, best=stars[2] or "5", origin="file")
+    return stated_rating(stars[1], count, best=stars[2] or "", origin="file")
 
 
 def _noon(found: re.Match[str], timezone: str) -> dt.datetime | None:
@@ -92,15 +92,7 @@ def _noon(found: re.Match[str], timezone: str) -> dt.datetime | None:
         day = dt.date(int(found[4]), month, int(found[3]))
     except ValueError:
         return None
-    return _in_zone(dt.datetime.combine(day, dt.time(12), tzinfo=None), timezone)
-
-
-def _in_zone(moment: dt.datetime, timezone: str) -> dt.datetime:
-    try:
-        zone = ZoneInfo(timezone or "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
-        zone = ZoneInfo("UTC")
-    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(dt.UTC)
+    return in_utc(dt.datetime.combine(day, dt.time(12), tzinfo=None), timezone)
 
 
 def parse_markdown(job: Job) -> Parsed:
@@ -120,7 +112,7 @@ def parse_markdown(job: Job) -> Parsed:
 
     try:
         meta, markdown = frontmatter.parse(_decoded(job), handler=YAMLHandler())
-    except (yaml.YAMLError, ValueError, TypeError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, OverflowError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" (line {mark.line + 2})" if mark else ""
         raise SourceMalformed(
@@ -147,7 +139,7 @@ def parse_markdown(job: Job) -> Parsed:
         language=_word(meta, "language") or _word(meta, "lang") or job.language,
         topics=_topics(meta),
         image=_image(meta.get("image")),
-        rating=_stated_rating(meta),
+        rating=_own_rating(meta),
     )
     return Parsed(entries=(entry,), language=entry.language)
 
@@ -155,23 +147,17 @@ def parse_markdown(job: Job) -> Parsed:
 def _stated_date(value: Any, timezone: str) -> tuple[str, dt.datetime | None]:
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         noon = dt.datetime.combine(value, dt.time(12), tzinfo=None)
-        return value.isoformat(), _in_zone(noon, timezone)
+        return value.isoformat(), in_utc(noon, timezone)
     if isinstance(value, str):
-        try:
-            return value.strip(), _in_zone(dt.datetime.fromisoformat(value.strip()), timezone)
-        except ValueError:
-            return value.strip(), None
+        return single_line(value), stated_instant(value, timezone)
     if isinstance(value, dt.datetime):
-        return value.isoformat(), _in_zone(value, timezone)
+        return value.isoformat(), in_utc(value, timezone)
     return "", None
 
 
-def _stated_rating(meta: dict[str, Any]) -> RawRating | None:
-    value = _word(meta, "rating")
-    if not value:
-        return None
-    return RawRating(
-        value=value, count=_word(meta, "votes"), best=_word(meta, "best") or "5", origin="file"
+def _own_rating(meta: dict[str, Any]) -> RawRating | None:
+    return stated_rating(
+        _word(meta, "rating"), _word(meta, "votes"), best=_word(meta, "best"), origin="file"
     )
 
 

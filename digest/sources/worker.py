@@ -1,7 +1,8 @@
 """The child process that parses: `python -m digest.sources.worker MEMORY_BYTES CPU_SECONDS`.
 
 It reads jobs from standard input and answers on standard output until the input ends, in the
-frames of `digest.sources.parsing`. It opens no connection and gets no secrets.
+frames of `digest.sources.parsing`. Its own code opens no connection, and it is given
+no secrets.
 """
 
 import os
@@ -38,30 +39,31 @@ def main() -> None:
         while True:
             job = msgspec.msgpack.decode(read_frame(jobs), type=Job)
             _allow_cpu(cpu_seconds)
-            write_frame(answers, msgspec.msgpack.encode(answer(job)))
+            write_frame(answers, answer(job))
     except EOFError:
         return
     except MemoryError:
         os._exit(OUT_OF_MEMORY)  # at once: an orderly end would need memory
 
 
-def answer(job: Job) -> Answer:
-    """Parse one body; whatever the libraries raise on it becomes an answer.
+def answer(job: Job) -> bytes:
+    """Parse one body and return the encoded Answer; whatever the libraries raise becomes one.
 
     Raises:
         MemoryError: The memory limit is reached; this process is of no more use.
     """
+    encode = msgspec.msgpack.encode
     try:
-        return Answer(parsed=parse(job))
+        return encode(Answer(parsed=parse(job)))
     except SourceError as error:
         kind: ErrorKind = "refused" if isinstance(error, SourceRefused) else "malformed"
-        return Answer(kind=kind, message=error.message, hint=error.hint)
+        return encode(Answer(kind=kind, message=error.message, hint=error.hint))
     except RecursionError:
-        return Answer(kind="refused", message="It is nested too deeply.")
+        return encode(Answer(kind="refused", message="It is nested too deeply."))
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 (a stranger's bytes reached a library's bug)
-        return Answer(message=f"It cannot be read ({type(error).__name__}).")
+        return encode(Answer(message=f"It cannot be read ({type(error).__name__})."))
 
 
 def parse(job: Job) -> Parsed:

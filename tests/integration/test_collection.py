@@ -1,8 +1,10 @@
 """Every article is in exactly one week, whatever its dates say and however often one looks."""
 
 import datetime as dt
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -15,6 +17,7 @@ from digest.errors import (
     SourceGone,
     SourceMalformed,
     SourceUnavailable,
+    StoreError,
     UsageError,
 )
 from digest.model.articles import RawEntry, StoredArticle
@@ -128,10 +131,25 @@ def test_a_failed_first_fetch_is_no_baseline(store: Store) -> None:
     assert [item.belongs_at for item in stored(store)] == [dated]
 
 
-def test_a_source_that_moves_floods_no_edition(store: Store) -> None:
+def test_a_source_that_moves_starts_afresh_and_floods_no_edition(store: Store) -> None:
     state = SourceState(name="a", url="x", configured_url="x", baseline_at=NOON, etag="old")
-    moved = remembered(state, SourceSettings(name="a", url="https://new.example.com"))
-    assert (moved.baseline_at, moved.etag, moved.url) == (NOON, "", "https://new.example.com")
+    settings = SourceSettings(name="a", url="https://new.example.com")
+    moved = remembered(state, settings)
+    assert moved == SourceState(name="a", url=settings.url, configured_url=settings.url)
+    store.save_source_state(replace(state, configured_url="https://old.example.com"))
+    collect(store, {"a": showing([entry(number, None) for number in range(118)])})
+    assert [item.belongs_at for item in stored(store)] == [None] * 118
+
+
+def test_an_outage_costs_no_article_its_place(store: Store) -> None:
+    collect(store, {"a": showing([])}, now=NOON - 13 * DAY)
+    collect(store, {"a": showing([entry(1, NOON - 12 * DAY)])}, now=NOON)
+    collect(store, {"a": showing([entry(1, NOON - 12 * DAY)])}, now=NOON + HOUR)
+    [item] = stored(store)
+    assert item.article.unseen_seconds == 13 * 86_400
+    service = EditionService(store, SETTINGS)
+    period = service.period("", now=NOON + 2 * HOUR)
+    assert [r.stored.id for r in service.ranked(period, now=NOON + 2 * HOUR)] == [item.id]
 
 
 def test_an_article_that_two_sources_carry_belongs_to_its_first_sight(store: Store) -> None:
@@ -254,6 +272,33 @@ def test_one_bad_source_costs_itself_only_and_says_what_to_do(store: Store) -> N
     state = store.source_state("broken")
     assert state is not None
     assert (state.failures, state.last_error) == (2, "It is no feed.")
+
+
+def test_an_entry_that_nothing_can_be_made_of_costs_its_source_only(store: Store) -> None:
+    broken: Any = None
+    pages: dict[str, Page] = {
+        "odd": showing([entry(1), replace(entry(2), title=broken)]),
+        "good": showing([entry(3, NOON)]),
+    }
+    reports = collect(store, pages)
+    assert "failed in a way it should not" in reports["odd"].error
+    assert reports["good"].new == store.article_count() == 1
+    state = store.source_state("odd")
+    assert state is not None
+    assert (state.failures, state.baseline_at) == (1, None)
+
+
+def test_a_store_that_fails_ends_the_run(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/digest.db")
+
+    def page(_now: dt.datetime) -> Sequence[RawEntry]:
+        with closing(sqlite3.connect(tmp_path / "digest.db")) as database:
+            database.execute("ALTER TABLE articles RENAME TO gone")
+        return [entry(1)]
+
+    with pytest.raises(StoreError):
+        collect(store, {"a": page})
+    store.close()
 
 
 def test_a_source_that_is_gone_for_ever_is_not_asked_again(store: Store) -> None:

@@ -1,10 +1,10 @@
-"""A feed over http and from a file: what is remembered, what is spared, what is not believed."""
+"""A feed over http: what is remembered, what is spared, what is not believed."""
 
 import datetime as dt
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +12,6 @@ from digest.errors import (
     SourceError,
     SourceGone,
     SourceMalformed,
-    SourceRefused,
     SourceUnavailable,
 )
 from digest.model.sources import Fetched, SourceState
@@ -56,10 +55,14 @@ def without_parser(context: SourceContext) -> SourceContext:
 
 
 def fetch(
-    context: SourceContext, url: str, state: SourceState = NEW, now: dt.datetime = NOW
+    context: SourceContext,
+    url: str,
+    state: SourceState = NEW,
+    now: dt.datetime = NOW,
+    **settings: Any,
 ) -> Fetched:
-    settings = SourceSettings(name="Courier", url=url)
-    return make_source(settings, context).fetch(state, now=now)
+    source = SourceSettings(name="Courier", url=url, **settings)
+    return make_source(source, context).fetch(state, now=now)
 
 
 def test_a_feed_is_read_and_what_the_next_fetch_needs_is_remembered(
@@ -95,6 +98,36 @@ def test_a_304_costs_no_parse(server: Loopback, context: SourceContext) -> None:
     assert second.state == replace(
         first.state, last_fetch_at=NOW + HOUR, last_success_at=NOW + HOUR
     )
+
+
+@pytest.mark.parametrize(
+    "settings", [{"language": "de"}, {"timezone": "Europe/Berlin"}, {"topics": ("Apps",)}]
+)
+@pytest.mark.parametrize("headers", [{}, {"ETag": '"1"', "Last-Modified": "today"}])
+def test_a_setting_that_is_corrected_takes_effect(
+    server: Loopback, context: SourceContext, settings: dict[str, Any], headers: dict[str, str]
+) -> None:
+    def page(request: Request) -> Reply:
+        is_known = {"if-none-match", "if-modified-since"} & set(request.headers)
+        return Reply(304 if is_known else 200, FEED, headers)
+
+    server.pages["/feed"] = page
+    state = fetch(context, server.url("/feed")).state
+    second = fetch(context, server.url("/feed"), state, **settings)
+    assert len(second.entries) == 4
+    assert fetch(context, server.url("/feed"), second.state, **settings).unchanged
+
+
+def test_the_marks_of_another_site_are_not_kept(server: Loopback, context: SourceContext) -> None:
+    internet = SmallInternet()
+    internet.put("news.example.com", PUBLIC, server)
+    internet.put("other.example.org", "11.0.0.2", server)
+    server.pages["/old"] = Reply(302, headers={"Location": "http://other.example.org/feed"})
+    server.pages["/feed"] = Reply(body=FEED, headers={"ETag": '"1"', "Last-Modified": "today"})
+    context = replace(context, http=make_client(network=internet.network))
+    state = fetch(context, "http://news.example.com/old").state
+    assert (state.etag, state.last_modified) == ("", "")
+    assert fetch(without_parser(context), "http://news.example.com/old", state).unchanged
 
 
 def test_the_same_bytes_cost_no_parse_and_bring_the_new_validators(
@@ -336,53 +369,3 @@ def test_a_feed_opens_no_file_and_no_address(
             found = error.message + error.hint
         assert "s3cret" not in found
         assert sink.connections == 0
-
-
-@pytest.mark.parametrize("url", ["feed.xml", "config/feed.xml", "./feed.xml"])
-def test_a_file_of_the_project_is_a_feed(context: SourceContext, url: str) -> None:
-    path = context.root / url
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(FEED)
-    first = fetch(context, url)
-    assert len(first.entries) == 4
-    assert first.state.url == url
-    assert fetch(without_parser(context), url, first.state).unchanged
-    path.write_bytes(FEED + b"\n")
-    assert len(fetch(context, url, first.state).entries) == 4
-
-
-@pytest.mark.parametrize(
-    ("url", "kind", "words"),
-    [
-        ("missing.xml", SourceUnavailable, "No such file"),
-        (".", SourceRefused, "is not a file"),
-        ("pipe.xml", SourceRefused, "is not a file"),
-        ("../outside.xml", SourceRefused, "outside the project"),
-        ("link.xml", SourceRefused, "outside the project"),
-        ("/etc/passwd", SourceRefused, "outside the project"),
-        ("loop.xml", SourceUnavailable, "cannot be read"),
-        ("a\x00b", SourceUnavailable, "no file name"),
-        ("x" * 300, SourceUnavailable, "File name too long"),
-        ("big.xml", SourceRefused, "larger than 5 MB"),
-        ("file:///etc/passwd", SourceRefused, 'uses "file:"'),
-    ],
-)
-def test_what_is_no_feed_of_the_project_is_not_read(
-    server: Loopback,
-    parser: ParserPool,
-    tmp_path: Path,
-    url: str,
-    kind: type[SourceError],
-    words: str,
-) -> None:
-    root = tmp_path / "project"
-    root.mkdir()
-    (tmp_path / "outside.xml").write_bytes(FEED)
-    (root / "link.xml").symlink_to("../outside.xml")
-    (root / "loop.xml").symlink_to("loop.xml")
-    (root / "big.xml").write_bytes(bytes(5 * 2**20 + 1))
-    os.mkfifo(root / "pipe.xml")
-    context = SourceContext(root=root, http=make_client(server), parser=parser)
-    with pytest.raises(kind, match=words) as caught:
-        fetch(context, url)
-    assert caught.value.message.endswith(".")

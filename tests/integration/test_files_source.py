@@ -3,39 +3,43 @@
 import datetime as dt
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from digest.errors import SourceRefused, SourceUnavailable
 from digest.model.sources import Fetched, SourceState
 from digest.settings import SourceSettings
+from digest.sources.context import SourceContext
 from digest.sources.files import MAX_FILES, make_source
-from digest.sources.parsing import ParserPool
+from digest.sources.parsing import Limits, ParserPool
+from tests.loopback import make_client
 
 NOW = dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC)
 
 
-@dataclass(frozen=True)
-class Context:
-    root: Path
-    parser: ParserPool
-
-
 @pytest.fixture
-def context(tmp_path: Path) -> Iterator[Context]:
+def context(tmp_path: Path) -> Iterator[SourceContext]:
     (tmp_path / "project" / "articles").mkdir(parents=True)
     with ParserPool() as parser:
-        yield Context(tmp_path / "project", parser)
+        yield SourceContext(root=tmp_path / "project", http=make_client(), parser=parser)
 
 
-def fetch(context: Context, url: str = "articles", state: SourceState | None = None) -> Fetched:
-    source = make_source(SourceSettings(name="folder", kind="files", url=url), context)
+def fetch(
+    context: SourceContext,
+    url: str = "articles",
+    state: SourceState | None = None,
+    **settings: Any,
+) -> Fetched:
+    source = make_source(SourceSettings(name="folder", kind="files", url=url, **settings), context)
     return source.fetch(state or SourceState(name="folder"), now=NOW)
 
 
-def test_each_text_markdown_and_page_is_an_article_in_the_order_of_names(context: Context) -> None:
+def test_each_text_markdown_and_page_is_an_article_in_the_order_of_names(
+    context: SourceContext,
+) -> None:
     folder = context.root / "articles"
     (folder / "b.txt").write_text("Second\n\nSep 14, 2026 Apps\n\nBody.\n")
     (folder / "a.md").write_text("---\ntitle: First\n---\nBody.\n")
@@ -50,7 +54,7 @@ def test_each_text_markdown_and_page_is_an_article_in_the_order_of_names(context
 
 
 def test_an_unchanged_folder_says_so_and_a_changed_or_renamed_file_does_not(
-    context: Context,
+    context: SourceContext,
 ) -> None:
     article = context.root / "articles" / "a.txt"
     article.write_text("Title")
@@ -66,7 +70,7 @@ def test_an_unchanged_folder_says_so_and_a_changed_or_renamed_file_does_not(
 
 
 def test_a_file_that_cannot_be_an_article_is_refused_by_name_and_costs_no_other(
-    context: Context,
+    context: SourceContext,
 ) -> None:
     folder = context.root / "articles"
     (folder / "bad.md").write_text("---\ntitle: [\n---\n")
@@ -79,7 +83,7 @@ def test_a_file_that_cannot_be_an_article_is_refused_by_name_and_costs_no_other(
     assert [name for name, _ in fetched.refused] == ["bad.md", "big.txt", "empty.txt", "pipe.txt"]
 
 
-def test_links_out_of_the_folder_are_refused_unread(context: Context, tmp_path: Path) -> None:
+def test_links_out_of_the_folder_are_refused_unread(context: SourceContext, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.mkdir()
     (secret / "key.txt").write_text("Secret title")
@@ -87,29 +91,63 @@ def test_links_out_of_the_folder_are_refused_unread(context: Context, tmp_path: 
     (context.root / "articles" / "folder").symlink_to(secret)
     fetched = fetch(context)
     assert fetched.entries == ()
-    assert fetched.refused == (("file.txt", "It is a link out of the folder."),)
+    assert fetched.refused == (("file.txt", "It lies outside the folder."),)
 
 
 @pytest.mark.parametrize("url", ["..", "../other", "articles/../..", "/", "link"])
-def test_a_folder_outside_the_project_is_refused(context: Context, url: str) -> None:
+def test_a_folder_outside_the_project_is_refused(context: SourceContext, url: str) -> None:
     (context.root / "link").symlink_to(context.root.parent)
     with pytest.raises(SourceRefused, match="outside the project"):
         fetch(context, url)
 
 
-def test_a_missing_folder_is_named_with_what_to_do(context: Context) -> None:
+def test_a_missing_folder_is_named_with_what_to_do(context: SourceContext) -> None:
     with pytest.raises(SourceUnavailable, match="no folder 'nowhere'") as caught:
         fetch(context, "nowhere")
     assert caught.value.hint
 
 
-def test_a_folder_of_too_many_files_is_refused(context: Context) -> None:
+def test_a_folder_of_too_many_files_is_refused(context: SourceContext) -> None:
     for number in range(MAX_FILES + 1):
         (context.root / "articles" / f"{number}.txt").touch()
     with pytest.raises(SourceRefused, match="more than 2000"):
         fetch(context)
 
 
-def test_a_named_pipe_is_not_waited_for(context: Context) -> None:
+def test_a_named_pipe_is_not_waited_for(context: SourceContext) -> None:
     os.mkfifo(context.root / "articles" / "pipe.txt")
     assert fetch(context).refused == (("pipe.txt", "It is not a file."),)
+
+
+def test_a_file_that_killed_the_parser_is_tried_again(context: SourceContext) -> None:
+    (context.root / "articles" / "a.txt").write_text("Title")
+    known = fetch(context).state
+    (context.root / "articles" / "b.txt").write_text("Slow title")
+    with ParserPool(limits=Limits(wall_seconds=0)) as hurried:
+        first = fetch(replace(context, parser=hurried), state=known)
+    assert first.entries == ()
+    assert [name for name, _ in first.refused] == ["a.txt", "b.txt"]
+    assert "killed the parser" in first.refused[0][1]
+    second = fetch(context, state=first.state)
+    assert [entry.title for entry in second.entries] == ["Title", "Slow title"]
+    assert fetch(context, state=second.state).unchanged
+
+
+def test_a_run_that_is_stopped_does_not_count_the_folder_as_read(context: SourceContext) -> None:
+    (context.root / "articles" / "a.txt").write_text("Title")
+    context.parser.close()
+    with pytest.raises(SourceUnavailable, match="stopped"):
+        fetch(context)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"language": "de"}, {"timezone": "Europe/Berlin"}, {"topics": ("Apps",)}]
+)
+def test_a_setting_that_is_corrected_takes_effect(
+    context: SourceContext, settings: dict[str, Any]
+) -> None:
+    (context.root / "articles" / "a.txt").write_text("Title")
+    first = fetch(context)
+    second = fetch(context, state=first.state, **settings)
+    assert not second.unchanged
+    assert fetch(context, state=second.state, **settings).unchanged

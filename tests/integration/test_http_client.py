@@ -120,6 +120,30 @@ def test_redirects_are_followed_and_told(
 
 
 @pytest.mark.parametrize(
+    ("way", "told"),
+    [
+        (["www.news.example.com"], [True, True]),
+        (["other.example.org"], [True, False]),
+        (["other.example.org", "news.example.com"], [True, False, False]),
+    ],
+)
+def test_what_one_site_marked_is_told_to_no_other(way: list[str], told: list[bool]) -> None:
+    internet = SmallInternet()
+    names = ["news.example.com", "www.news.example.com", "other.example.org"]
+    with Loopback() as server:
+        for number, name in enumerate(names):
+            internet.put(name, f"11.0.0.{number + 1}", server)
+        for number, name in enumerate(way):
+            location = {"Location": f"http://{name}/{number + 1}"}
+            server.pages[f"/{number}"] = Reply(302, headers=location)
+        server.pages[f"/{len(way)}"] = Reply(body=b"body")
+        client = make_client(network=internet.network)
+        client.get(f"http://{names[0]}/0", now=NOW, etag='"1"', last_modified="today")
+    for name in ("if-none-match", "if-modified-since"):
+        assert [name in request.headers for request in server.requests] == told
+
+
+@pytest.mark.parametrize(
     ("hops", "works"),
     [(5, True), (6, False), (50, False)],
 )

@@ -8,6 +8,7 @@ import time
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -122,6 +123,32 @@ def test_a_handshake_without_an_answer_is_cut_off_at_the_deadline() -> None:
             pytest.raises(SourceUnavailable, match="gave no answer"),
         ):
             client.get("https://news.example.com/", now=NOW)
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_a_resolver_without_an_answer_is_not_waited_for(is_stopped: bool) -> None:
+    over, asked = threading.Event(), threading.Event()
+
+    def resolve(_host: str, _port: int) -> list[str]:
+        asked.set()
+        over.wait(30)
+        return ["11.0.0.1"]
+
+    network = Network(resolve, lambda *_: pytest.fail("it was connected to"))
+    client = make_client(network=network, total_seconds=20 if is_stopped else 0.5)
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            with at_most(seconds=3, memory=MEGABYTE):
+                waiting = pool.submit(client.get, "https://news.example.com/", now=NOW)
+                assert asked.wait(5)
+                if is_stopped:
+                    client.stop()
+                error = waiting.exception(timeout=5)
+        finally:
+            over.set()
+    words = "The run was stopped" if is_stopped else "gave no answer within 0.5 seconds"
+    assert isinstance(error, SourceUnavailable)
+    assert words in error.message
 
 
 def test_redirects_share_one_deadline(server: Loopback) -> None:

@@ -151,6 +151,29 @@ def test_closing_ends_a_child_at_work_and_says_so() -> None:
         feed(pool)
 
 
+def test_half_a_character_in_a_page_costs_itself_only() -> None:
+    data = r'{"@type": "Article", "headline": "An owl", "datePublished": "2026-11-24\ud83d"}'
+    page = f'<html><script type="application/ld+json">{data}</script><p>Text.</p></html>'
+    with ParserPool() as pool:
+        assert feed(pool, page.encode(), "page").entries[0].published == "2026-11-24"
+
+
+def test_a_parser_that_cannot_be_started_is_a_passing_fault() -> None:
+    program = (
+        "import resource\nfrom digest.errors import SourceUnavailable\n"
+        "from digest.sources.parsing import ParserPool\n"
+        "with ParserPool() as pool:\n"
+        "    resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))\n"
+        "    try:\n"
+        "        pool.parse('text', b'Title', url='')\n"
+        "    except SourceUnavailable as error:\n"
+        "        print(error.message, error.hint)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.startswith("No parser process can be started (Too many open files).")
+    assert "Run it again" in done.stdout
+
+
 def test_an_interrupt_from_the_keyboard_leaves_no_child_behind() -> None:
     program = (
         "import sys, time\nfrom digest.sources.parsing import ParserPool\n"

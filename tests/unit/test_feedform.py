@@ -2,12 +2,15 @@
 
 import datetime as dt
 import gzip
+import json
 from pathlib import Path
 
 import pytest
 
 from digest.errors import SourceMalformed, SourceRefused
-from digest.sources.feedform import MAX_ENTRIES, parse_feed
+from digest.model.articles import Image
+from digest.sources.entries import MAX_ENTRIES
+from digest.sources.feedform import parse_feed
 from digest.sources.parsing import Job, Parsed
 
 FEEDS = Path(__file__).parent.parent / "fixtures" / "feeds"
@@ -19,6 +22,10 @@ def read(name: str, url: str = "https://feeds.example.com/dir/feed.xml") -> Pars
 
 def parse(text: str) -> Parsed:
     return parse_feed(Job(form="feed", body=text.encode(), url="https://x.example.com/feed"))
+
+
+def json_feed(*items: object) -> str:
+    return json.dumps({"version": "https://jsonfeed.org/version/1.1", "items": items})
 
 
 def rss(items: str) -> str:
@@ -129,6 +136,30 @@ def test_json_feed_takes_numbers_as_ids_and_reads_the_rating_extension() -> None
     )
 
 
+@pytest.mark.parametrize("date", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_date_that_no_calendar_holds_costs_its_guess_and_nothing_else(date: str) -> None:
+    items = [{"title": "One", "date_published": date}, {"title": "Two"}]
+    first, second = parse(json_feed(*items)).entries
+    assert (first.title, first.published, first.published_guess) == ("One", date, None)
+    assert second.title == "Two"
+
+
+@pytest.mark.parametrize(
+    ("escaped", "title"),
+    [
+        (r"A \ud83d\ude00 face", "A \U0001f600 face"),
+        (r"A \ud83d face", "A \ufffd face"),
+        (r"A \uDE00\uD83D face", "A \ufffd\ufffd face"),
+        (r"A \ud83d \\ud83d \n face", r"A � \ud83d face"),
+        (r"A \\\ud83d\u0041 face", "A \\\ufffdA face"),
+    ],
+)
+def test_half_a_character_in_json_costs_itself_only(escaped: str, title: str) -> None:
+    feed = json_feed({"title": "FIRST"}, {"title": "SECOND"})
+    first, second = parse(feed.replace("FIRST", escaped).replace("SECOND", r"\ud83d")).entries
+    assert (first.title, second.title) == (title, "\ufffd")
+
+
 def test_entity_bomb_and_file_entity_stay_unexpanded() -> None:
     title = read("billion-laughs.xml").entries[0].title
     assert title == "&a9;&file;"
@@ -187,7 +218,7 @@ def test_of_very_many_entries_the_newest_are_kept_in_the_feeds_order() -> None:
     parsed = parse(rss(items))
     assert [entry.title for entry in parsed.entries] == [str(n) for n in range(2500, 3000)]
     assert len(parsed.entries) == MAX_ENTRIES
-    assert parsed.refused[-1][0].endswith("older entries")
+    assert parsed.refused[-1][0] == "2500 older entries"
 
 
 def test_gzip_without_its_header_is_unpacked_and_a_bomb_is_not() -> None:
@@ -195,6 +226,12 @@ def test_gzip_without_its_header_is_unpacked_and_a_bomb_is_not() -> None:
     assert len(parse_feed(Job(form="feed", body=gzip.compress(body))).entries) == 4
     with pytest.raises(SourceRefused, match="unpacks"):
         parse_feed(Job(form="feed", body=gzip.compress(b"<" * 50_000_000)))
+
+
+def test_gzip_that_breaks_off_is_not_taken_for_the_whole_feed() -> None:
+    whole = gzip.compress((FEEDS / "rss20.xml").read_bytes())
+    with pytest.raises(SourceMalformed, match="breaks off"):
+        parse_feed(Job(form="feed", body=whole[:-200]))
 
 
 def test_text_encoded_twice_is_set_right() -> None:
@@ -214,3 +251,44 @@ def test_picture_takes_its_description_from_the_text_that_shows_it() -> None:
         image = parse(feed.format(item)).entries[0].image
         assert image is not None
         assert (image.url[-7:], image.alt) == (f"{name}.jpg", alt)
+
+
+SIZED = "width='640' height='360'"
+
+
+@pytest.mark.parametrize(
+    ("stated", "shown", "image"),
+    [
+        ("a", f"a {SIZED} alt='An owl'", ("a", 640, 360, "An owl")),
+        ("a", f"b {SIZED} alt='An owl'", ("b", 640, 360, "An owl")),
+        (f"a {SIZED}", "a alt='An owl'", ("a", 640, 360, "An owl")),
+        (f"a {SIZED}", "b width='100' height='100' alt='An owl'", ("a", 640, 360, "")),
+        ("a", "b alt='An owl'", ("a", None, None, "")),
+        ("", "b alt='An owl'", ("b", None, None, "An owl")),
+    ],
+)
+def test_a_picture_whose_size_is_known_comes_first(
+    stated: str, shown: str, image: tuple[str, int | None, int | None, str]
+) -> None:
+    name, _, size = stated.partition(" ")
+    thumbnail = f"<media:thumbnail url='https://x.example.com/{name}' {size}/>" if name else ""
+    markup = f"<img src='/{shown.replace(' ', chr(39) + ' ', 1)}>"
+    item = (
+        f"<item><title>T</title>{thumbnail}<description><![CDATA[{markup}]]></description></item>"
+    )
+    feed = rss(item).replace("<rss ", '<rss xmlns:media="http://search.yahoo.com/mrss/" ')
+    found = parse(feed).entries[0].image
+    assert found is not None
+    assert (found.url, found.width, found.height, found.alt) == (
+        f"https://x.example.com/{image[0]}",
+        *image[1:],
+    )
+
+
+@pytest.mark.parametrize("stated", ["", "/a.png"])
+def test_json_feed_finds_the_picture_in_its_markup(stated: str) -> None:
+    markup = f"<p>Text</p><img src='/a.png' alt='An owl' {SIZED}>"
+    feed = json_feed({"id": "1", "title": "T", "image": stated, "content_html": markup})
+    assert parse(feed).entries[0].image == Image(
+        url="https://x.example.com/a.png", width=640, height=360, alt="An owl"
+    )

@@ -104,7 +104,10 @@ def test_nothing_to_say_is_no_summary() -> None:
         f"{ONE}\n\nDer Beitrag {TITLE} erschien zuerst auf App News.",
         f"{ONE}\n\nL’article {TITLE} est apparu en premier sur App News.",
         f"{ONE} Weiterlesen",
-        f"Article URL: https://example.com/x\n\n{ONE}\n\nPoints: 12\n\n# Comments: 3",
+        f"Article URL: https://example.com/{'x' * 80}\n\n{ONE}\n\nPoints: 12\n\n# Comments: 3",
+        f"{ONE}\n\nContinue reading “{THREE}” →",
+        f"{ONE}\n\nRead more.\n\nComments",
+        f"{ONE} Read more. See the full story at The Example.",
     ],
 )
 def test_what_feeds_put_around_the_text_is_left_out(noise: str) -> None:
@@ -126,6 +129,12 @@ def test_what_feeds_put_around_the_text_is_left_out(noise: str) -> None:
         "Continue reading is what the button says that nobody in the test wanted to press, "
         "so the makers took it away and put the whole text on the page, which people liked better, "
         "as a poll of 1,500 readers showed that was made in the spring.",
+        "Only those on a team that pays for it see the full history of a page.",
+        "Sponsored by a foundation, the library's new app costs nothing and has no accounts.",
+        "Share via QR code is the feature that most people have asked for, says its maker.",
+        "Photos by a new satellite show how the coast moves, and one app compares them.",
+        "Photos by a new satellite are in the app of the coast guard.",
+        "The post office says that its parcel app appeared on older phones this week.",
     ],
 )
 def test_sentences_that_only_look_like_noise_stay(meant: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from digest.errors import SourceMalformed
-from digest.model.articles import RawEntry, RawRating
+from digest.model.articles import Image, RawEntry, RawRating
 from digest.sources.pages import parse_page
 from digest.sources.parsing import Job
 
@@ -21,12 +21,16 @@ def read(html: bytes) -> RawEntry:
     return entry
 
 
-def rating_of(*nodes: object, markup: str = "") -> RawRating | None:
+def page_of(*nodes: object, markup: str = "") -> RawEntry:
     scripts = "".join(
         f'<script type="application/ld+json">{json.dumps(node)}</script>' for node in nodes
     )
     head = f"<html><head><title>A title</title>{scripts}</head>"
-    return read(f"{head}<body>{markup}<p>Text.</p></body></html>".encode()).rating
+    return read(f"{head}<body>{markup}<p>Text.</p></body></html>".encode())
+
+
+def rating_of(*nodes: object, markup: str = "") -> RawRating | None:
+    return page_of(*nodes, markup=markup).rating
 
 
 def test_page_gives_what_it_states_for_machines() -> None:
@@ -91,6 +95,57 @@ def test_rating_in_microdata_counts_like_in_json() -> None:
     found = rating_of(markup=markup)
     assert found is not None
     assert (found.value, found.count) == ("4.73", "95")
+
+
+@pytest.mark.parametrize("date", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_date_that_no_calendar_holds_costs_its_guess_and_nothing_else(date: str) -> None:
+    entry = page_of({"@type": "Article", "headline": "A", "datePublished": date})
+    assert (entry.title, entry.published, entry.published_guess) == ("A", date, None)
+
+
+OWL = "https://page.example.com/owl.png"
+
+
+@pytest.mark.parametrize(
+    ("shared", "stated", "image"),
+    [
+        (
+            "/owl.png",
+            {"url": OWL, "width": 1200, "height": 630},
+            Image(url=OWL, width=1200, height=630),
+        ),
+        (
+            "/cat.png",
+            [{"url": OWL, "width": 1200, "height": 630}],
+            Image(url=OWL, width=1200, height=630),
+        ),
+        ("/owl.png", "/cat.png", Image(url=OWL)),
+        ("", ["/owl.png", "/cat.png"], Image(url=OWL)),
+    ],
+)
+def test_a_picture_whose_size_is_known_comes_first(
+    shared: str, stated: object, image: Image
+) -> None:
+    article = {"@type": "Article", "headline": "A", "image": stated}
+    markup = f'<meta property="og:image" content="{shared}">' if shared else ""
+    assert page_of(article, markup=markup).image == image
+
+
+def test_half_a_character_in_json_is_dropped_wherever_it_stands() -> None:
+    article = {
+        "@type": "Article",
+        "headline": "An \ud83dowl",
+        "author": "Ann\ud83d",
+        "datePublished": "2026-\ud83d11-18",
+        "articleSection": "Ap\ud83dps",
+        "image": "/owl\ud83d.png",
+        "inLanguage": "en\ud83d",
+        "aggregateRating": {"ratingValue": "4.\ud83d5", "ratingCount": "12"},
+    }
+    entry = page_of(article)
+    assert (entry.title, entry.author, entry.topics) == ("An owl", "Ann", ("Apps",))
+    assert (entry.published, entry.image) == ("2026-11-18", Image(url=OWL))
+    assert (entry.language, entry.rating and entry.rating.value) == ("en", "4.5")
 
 
 def test_json_of_odd_shapes_harms_nothing() -> None:

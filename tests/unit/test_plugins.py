@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from digest.errors import ConfigError
-from digest.settings import SourceSettings
 from digest.sources import feeds, files
-from digest.sources.plugins import GROUP, factories, private_endpoints
+from digest.sources.plugins import GROUP, factories
 
 
 class Site:
@@ -77,21 +76,3 @@ def test_a_plug_in_does_not_take_a_kind_from_another_in_silence(site: Site) -> N
         factories({"feed"})
     assert "digest.sources.feeds:make_source, plugin_thief:make" in caught.value.hint
     assert factories({"files"}) == {"files": files.make_source}
-
-
-@pytest.mark.parametrize(
-    ("url", "endpoint"),
-    [
-        ("http://nas.example.com/feed", ("nas.example.com", 80)),
-        ("https://NAS.example.com/feed", ("nas.example.com", 443)),
-        ("http://[FD00::1]:8080/", ("fd00::1", 8080)),
-        ("articles", None),
-        ("http://user:pw@nas.example.com/", None),
-    ],
-)
-def test_a_source_opens_exactly_its_own_private_host_and_port(
-    url: str, endpoint: tuple[str, int] | None
-) -> None:
-    other = SourceSettings(name="Other", url="http://127.0.0.1:6379/")
-    source = SourceSettings(name="NAS", url=url, allow_private=True)
-    assert private_endpoints([other, source]) == ({endpoint} if endpoint else set())

@@ -5,7 +5,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from digest.errors import SourceError, SourceRefused, SourceUnavailable
-from digest.sources.targets import MAX_URL_LENGTH, Target, follow, read_url
+from digest.settings import SourceSettings
+from digest.sources.targets import MAX_URL_LENGTH, Target, follow, private_endpoints, read_url
 
 HOME = Target("https", "news.example.com", 443, "/a/feed.xml?x=1")
 
@@ -154,3 +155,21 @@ def test_encryption_is_not_given_up_on_the_way() -> None:
         follow(HOME, "http://news.example.com/feed")
     plain = Target("http", "news.example.com", 80, "/")
     assert follow(plain, "https://news.example.com/feed").scheme == "https"
+
+
+@pytest.mark.parametrize(
+    ("url", "endpoint"),
+    [
+        ("http://nas.example.com/feed", ("nas.example.com", 80)),
+        ("https://NAS.example.com/feed", ("nas.example.com", 443)),
+        ("http://[FD00::1]:8080/", ("fd00::1", 8080)),
+        ("articles", None),
+        ("http://user:pw@nas.example.com/", None),
+    ],
+)
+def test_a_source_opens_exactly_its_own_private_host_and_port(
+    url: str, endpoint: tuple[str, int] | None
+) -> None:
+    other = SourceSettings(name="Other", url="http://127.0.0.1:6379/")
+    source = SourceSettings(name="NAS", url=url, allow_private=True)
+    assert private_endpoints([other, source]) == ({endpoint} if endpoint else set())

@@ -92,6 +92,15 @@ def test_markdown_takes_its_facts_from_the_front_matter_and_its_text_from_the_bo
     assert (entry.rating.value, entry.rating.count) == ("4.4", "31")
 
 
+@pytest.mark.parametrize("date", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+@pytest.mark.parametrize("quote", ["", "'"])
+def test_a_date_that_no_calendar_holds_costs_its_guess_and_nothing_else(
+    date: str, quote: str
+) -> None:
+    entry = markdown(f"---\ntitle: T\ndate: {quote}{date}{quote}\n---\nWords.\n")
+    assert (entry.title, entry.published, entry.published_guess) == ("T", date, None)
+
+
 def test_markdown_without_front_matter_is_titled_by_its_heading() -> None:
     entry = markdown("# A `code` title\n\nWords.\n")
     assert (entry.title, entry.text) == ("A code title", "Words.")
