@@ -236,7 +236,8 @@ class App:
                 for story in edition.stories
             ),
             findings=tuple(
-                FindingRow(f.rule, str(f.severity), f.message, f.story) for f in preview.findings
+                FindingRow(f.rule, str(f.severity), f.message, f.story, f.line)
+                for f in preview.findings
             ),
             notes=edition.notes,
             is_sample=self.project.is_starter,

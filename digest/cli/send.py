@@ -38,6 +38,13 @@ PREVIEWS = Path("previews")
     "--format", "form", type=click.Choice(["html", "text", "eml"]), help="Only this part, to -o."
 )
 @click.option("-o", "target", metavar="FILE", help="Where --format goes; - is standard output.")
+@click.option("--serve", is_flag=True, help="Serve it here, and reload it when a template changes.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65_535),
+    metavar="N",
+    help="Where --serve listens on 127.0.0.1 (default: a free port).",
+)
 @click.option("--open/--no-open", "open_viewer", default=None, help="Open the viewer, or not.")
 @click.option("--collect/--no-collect", "may_collect", default=True, help="Fill an empty store.")
 @common_options
@@ -46,34 +53,74 @@ def command(options: Options, /, is_preview: bool, **chosen: Any) -> int:
     """Preview an edition: render it as it would go, check it, and show it.
 
     A preview sends nothing and changes nothing. Only when the store is empty are the sources
-    fetched first.
+    fetched first. With --serve it stays open until Ctrl-C.
     """
+    _refuse_contradictions(is_preview, chosen)
+    out = options.output()
+    with ExitStack() as stack:
+        app = stack.enter_context(_opened(options, chosen["sample"]))
+        app.editions.period(chosen["label"], now=app.clock.now())  # before any work for a wrong one
+        if chosen["may_collect"]:
+            _fill_empty_store(app, out)
+        if chosen["serve"]:
+            return _serve(options, app, out, chosen)
+        preview = _preview(app, chosen)
+        if chosen["form"]:
+            _write_part(preview, chosen["form"], chosen["target"] or "-")
+            out.notes(finding_lines(preview.findings))
+        else:
+            folder = chosen["out"] or _folder(app, preview.edition)
+            files = app.write_preview(preview, folder)
+            _show(out, preview, files)
+            page = folder / "index.html"
+            _open(out, page.absolute().as_uri(), shlex.quote(str(_here(page))), chosen)
+    return CHECKS_FAILED if preview.has_errors else 0
+
+
+def _refuse_contradictions(is_preview: bool, chosen: Mapping[str, Any]) -> None:
     if not is_preview:
         raise click.UsageError(
             "This version previews editions and does not send them yet: digest send --preview"
         )
     if chosen["target"] and not chosen["form"]:
         raise click.UsageError("-o needs --format html, text or eml; --out names a folder.")
-    out = options.output()
-    with ExitStack() as stack:
-        app = stack.enter_context(options.open_app())
-        if chosen["sample"] and not app.project.is_starter:
-            app = stack.enter_context(app.sample())
-        app.editions.period(chosen["label"], now=app.clock.now())  # before any work for a wrong one
-        if chosen["may_collect"]:
-            _fill_empty_store(app, out)
-        edition = app.editions.compose(chosen["label"], now=app.clock.now())
-        app.editions.require_enough(edition)
-        preview = app.previews.preview(edition, now=app.clock.now(), reader=chosen["reader"])
-        if chosen["form"]:
-            _write_part(preview, chosen["form"], chosen["target"] or "-")
-            out.notes(finding_lines(preview.findings))
-        else:
-            folder = chosen["out"] or _folder(app, edition)
-            files = app.write_preview(preview, folder)
-            _show(out, preview, files)
-            _open(out, folder / "index.html", chosen["open_viewer"])
-    return CHECKS_FAILED if preview.has_errors else 0
+    if chosen["form"] and chosen["out"]:
+        raise click.UsageError("--format writes one part to -o; it does not go with --out.")
+    if chosen["serve"] and chosen["form"]:
+        raise click.UsageError("--serve shows the whole preview; it does not go with --format.")
+    if chosen["port"] and not chosen["serve"]:
+        raise click.UsageError("--port needs --serve.")
+
+
+def _opened(options: Options, sample: bool) -> App:
+    app = options.open_app()
+    return app.sample() if sample and not app.project.is_starter else app
+
+
+def _preview(app: App, chosen: Mapping[str, Any]) -> Preview:
+    edition = app.editions.compose(chosen["label"], now=app.clock.now())
+    app.editions.require_enough(edition)
+    return app.previews.preview(edition, now=app.clock.now(), reader=chosen["reader"])
+
+
+def _serve(options: Options, app: App, out: Output, chosen: Mapping[str, Any]) -> int:
+    from digest.cli.live import Live
+
+    def make(current: App) -> tuple[Preview, Mapping[str, str]]:
+        preview = _preview(current, chosen)
+        folder = chosen["out"] or _folder(current, preview.edition)
+        return preview, current.write_preview(preview, folder)
+
+    edition = app.editions.compose(chosen["label"], now=app.clock.now())
+    app.editions.require_enough(edition)  # a week without stories ends here, not in the browser
+    live = Live(
+        app=app,
+        reopen=lambda: _opened(options, chosen["sample"]),
+        make=make,
+        show=lambda preview, files: _show(out, preview, files),
+        out=out,
+    )
+    return live.run(chosen["port"] or 0, lambda address: _open(out, address, address, chosen))
 
 
 def _fill_empty_store(app: App, out: Output) -> None:
@@ -137,23 +184,28 @@ def _verdict(findings: Sequence[Finding]) -> str:
     return ", ".join(f"{n} {kind}{'' if n == 1 else 's'}" for kind, n in counts.items() if n)
 
 
-def _open(out: Output, page: Path, wanted: bool | None) -> None:
-    """Open the viewer in a browser: if asked to, or where somebody sits before a display."""
+def _open(out: Output, address: str, typed: str, chosen: Mapping[str, Any]) -> None:
+    """Open the viewer in a browser: if asked to, or where somebody sits before a display.
+
+    `typed` is the address as somebody in this folder would type it.
+    """
+    wanted = chosen["open_viewer"]
     if not (_has_display() if wanted is None else wanted):
-        out.line(f"  Open it    {_opener()} {shlex.quote(str(_here(page)))}")
+        out.line(f"  Open it    {_opener()} {typed}")
         return
     import webbrowser
 
-    if not webbrowser.open(page.absolute().as_uri()):
-        out.note(f"No browser could be started. Open it yourself: {page}")
+    if not webbrowser.open(address):
+        out.note(f"No browser could be started. Open it yourself: {typed}")
 
 
 def _has_display() -> bool:
     if not sys.stdout.isatty() or any(os.environ.get(n) for n in ("CI", "SSH_CONNECTION")):
         return False
-    is_desktop = sys.platform in ("darwin", "win32")
-    return is_desktop or any(os.environ.get(n) for n in ("DISPLAY", "WAYLAND_DISPLAY"))
+    return sys.platform == "darwin" or any(
+        os.environ.get(n) for n in ("DISPLAY", "WAYLAND_DISPLAY")
+    )
 
 
 def _opener() -> str:
-    return {"darwin": "open", "win32": "start"}.get(sys.platform, "xdg-open")
+    return "open" if sys.platform == "darwin" else "xdg-open"

@@ -10,11 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
+import msgspec
+
 from digest.errors import UsageError
 from digest.viewer.page import FILES, GENERATOR, PreviewPage, viewer_page
 from digest.viewer.simulations import picture_urls
 
 MEDIA = "media"
+_LEFT_BY_THE_SYSTEM = (".DS_Store", "Thumbs.db")
 
 
 def write_preview(
@@ -106,14 +109,30 @@ def _refuse_foreign(place: Path, out: Path) -> None:
         return
     if not place.is_dir():
         _refuse(f"{out} is a file")
-    names = {path.name for path in place.iterdir() if not path.name.startswith(".")}
-    if not names:
+    if Path.cwd().is_relative_to(place):
+        _refuse(f"{out} is the folder in which this runs")
+    held = {path.relative_to(place).as_posix() for path in place.rglob("*") if not path.is_dir()}
+    held -= {path for path in held if path.endswith(_LEFT_BY_THE_SYSTEM)}
+    if not held:
         return
-    index = place / "index.html"
-    if not {"index.html", "report.json"} <= names or not _is_ours(index):
+    if not {"index.html", "report.json"} <= held or not _is_ours(place / "index.html"):
         _refuse(f"{out} is a folder of something else")
-    if strange := sorted(names - {*FILES, MEDIA}):
-        _refuse(f"{out} holds {strange[0]}, which no preview writes")
+    if strange := sorted(held - {*FILES, *_reported(place / "report.json")}):
+        _refuse(f"{out} holds {strange[0]}, which no preview wrote")
+
+
+def _reported(report: Path) -> frozenset[str]:
+    """Return the files that an earlier preview says it wrote."""
+    try:
+        return frozenset(msgspec.json.decode(report.read_bytes(), type=_Report).files)
+    except msgspec.MsgspecError:
+        return frozenset()
+
+
+class _Report(msgspec.Struct):
+    """What is read of an earlier report."""
+
+    files: dict[str, str]
 
 
 def _is_ours(index: Path) -> bool:

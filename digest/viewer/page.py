@@ -10,7 +10,10 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from digest.viewer.simulations import Simulations, simulate
+from digest.viewer.excerpts import Line, excerpt
+from digest.viewer.simulations import simulate
+from digest.viewer.sizes import weigh
+from digest.viewer.views import panels
 
 FILES = ("index.html", "mail.html", "mail.txt", "mail.eml", "report.json")
 GENERATOR = "digest preview"
@@ -18,13 +21,42 @@ SIZE_LIMIT = 102_400  # bytes of HTML that Gmail shows (email-html research, 1.2
 SIZE_WARNING = 75_000
 
 
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+    "form-action 'none'"
+)
+"""No script may run, ours neither. A frame inherits this, and mails live by inline styles."""
+
+
 class FindingRow(NamedTuple):
-    """What a check found. `severity` is "error", "warning" or "info"; `story` may be ""."""
+    """What a check found.
+
+    `severity` is "error", "warning" or "info". `story` is the headline of the story in which it
+    stands, or "". `line` is its line in the HTML, 0 where it has none.
+    """
 
     rule: str
     severity: str
     message: str
     story: str = ""
+    line: int = 0
+
+
+class ShownFinding(NamedTuple):
+    """A finding, the lines of HTML around it, and its story's position, 0 where it has none."""
+
+    finding: FindingRow
+    lines: tuple[Line, ...]
+    position: int
+
+
+class WeightRow(NamedTuple):
+    """A part of the HTML and its bytes; `width` is its bar in percent of the longest one."""
+
+    name: str
+    position: int
+    size: int
+    width: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +78,10 @@ class StoryRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewPage:
-    """All that the viewer shows. `starts_at` and `ends_at` are aware; `html` is the filled mail."""
+    """All that the viewer shows.
+
+    `starts_at` and `ends_at` are aware; `html` is the filled mail, whose lines the findings name.
+    """
 
     newsletter: str
     edition: str
@@ -77,16 +112,6 @@ class PreviewPage:
         return len(self.text.encode())
 
 
-class View(NamedTuple):
-    """One way to look at the mail; `document` is "" for the text part."""
-
-    id: str
-    name: str
-    size: str
-    document: str
-    caption: str
-
-
 def viewer_page(page: PreviewPage, pictures: Mapping[str, str] | None = None) -> str:
     """Return the viewer as one self-contained HTML page; same preview, same page.
 
@@ -97,6 +122,7 @@ def viewer_page(page: PreviewPage, pictures: Mapping[str, str] | None = None) ->
         pictures: For the public URL of a picture at hand, the picture as a data: URL.
     """
     simulations = simulate(page.html, pictures or {})
+    shown = panels(simulations)
     severities = [finding.severity for finding in page.findings]
     return (
         _environment()
@@ -105,52 +131,35 @@ def viewer_page(page: PreviewPage, pictures: Mapping[str, str] | None = None) ->
             page=page,
             generator=GENERATOR,
             files=FILES,
-            views=_views(simulations),
+            policy=POLICY,
+            panels=shown,
+            views=[view for panel in shown for view in panel.views],
             web_pictures=simulations.web_pictures,
             starts=_wall_time(page.starts_at, page.timezone),
             ends=_wall_time(page.ends_at, page.timezone),
             errors=severities.count("error"),
             warnings=severities.count("warning"),
-            findings=sorted(page.findings, key=_weight),
+            findings=[_shown(finding, page) for finding in sorted(page.findings, key=_weight)],
             size=_size(page),
+            weights=_weights(page),
             sender_name=page.sender.partition("<")[0].strip().strip('"') or page.sender,
         )
     )
 
 
-def _views(simulations: Simulations) -> list[View]:
-    own_dark = (
-        "The mail's own dark colours, as in Apple Mail, Outlook for Mac and phones, and Samsung."
-        if simulations.has_dark_rules
-        else "This mail has no dark colours of its own: such clients show it light."
+def error_page(message: str, hint: str) -> str:
+    """Return the page that stands in for the viewer while a preview cannot be made."""
+    template = _environment().get_template("error.html.j2")
+    return template.render(policy=POLICY, generator=GENERATOR, message=message, hint=hint)
+
+
+def _shown(finding: FindingRow, page: PreviewPage) -> ShownFinding:
+    words = f"{finding.message.partition(';')[0]} “{finding.story}”"
+    return ShownFinding(
+        finding,
+        excerpt(page.html, finding.line, hints=words),
+        next((s.position for s in page.stories if s.headline == finding.story), 0),
     )
-    return [
-        View("desktop", "Desktop", "wide", simulations.light, "A browser at desktop width."),
-        View("phone", "Phone", "phone", simulations.light, "375 pixels wide, a common phone."),
-        View("dark", "Dark", "wide", simulations.dark, own_dark),
-        View(
-            "inverted",
-            "Inverted",
-            "wide",
-            simulations.inverted,
-            "An approximation of clients that turn every colour round, such as Gmail on iOS.",
-        ),
-        View(
-            "images",
-            "Images off",
-            "wide",
-            simulations.images_off,
-            "As in classic Outlook and Thunderbird until the reader asks for pictures.",
-        ),
-        View(
-            "stripped",
-            "Styles stripped",
-            "wide",
-            simulations.stripped,
-            "Only inline styles are left, as in Gmail's apps with accounts of other providers.",
-        ),
-        View("text", "Text", "text", "", "The plain text part, as terminals and watches show it."),
-    ]
 
 
 def _weight(finding: FindingRow) -> int:
@@ -173,6 +182,26 @@ def _size(page: PreviewPage) -> Mapping[str, Any]:
         "mark": f"{100 * SIZE_WARNING / SIZE_LIMIT:.1f}",
         "level": level,
         "words": words[level],
+    }
+
+
+def _weights(page: PreviewPage) -> Mapping[str, Any]:
+    """Return what the frame and each story weigh, for a table with bars."""
+    weights = weigh(page.html, [story.headline for story in page.stories])
+    rows = [("The frame: head, top and footer", 0, weights.frame)]
+    for story, size in zip(page.stories, weights.stories, strict=True):
+        if size:
+            rows.append((story.headline, story.position, size))
+    largest = max(size for _name, _position, size in rows)
+    found = [size for size in weights.stories if size]
+    usual = sum(found) // len(found) if found else 0
+    return {
+        "rows": [
+            WeightRow(name, position, size, f"{100 * size / max(largest, 1):.1f}")
+            for name, position, size in rows
+        ],
+        "usual": usual,
+        "room": max(0, SIZE_LIMIT - page.html_bytes) // usual if usual else 0,
     }
 
 

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 from lxml import etree, html
 
+from digest.viewer.gmail import PAGE_CSS, as_gmail_shows
+from digest.viewer.word import as_word_reads, as_word_shows
+
 NOT_LOADED = (
     "data:image/svg+xml,%3Csvg%20xmlns='http://www.w3.org/2000/svg'%20viewBox='0%200%2040%2024'"
     "%20preserveAspectRatio='xMidYMid%20slice'%3E%3Cpath%20fill='%23c9ced6'"
@@ -21,6 +24,7 @@ NOT_LOADED = (
 
 _ACTIVE = ("script", "iframe", "frame", "frameset", "object", "embed", "applet", "base", "link")
 _LOADING = ("src", "background", "poster", "data", "srcset", "imagesrcset", "ping", "action")
+_CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # no tree may hold them
 _SCHEME = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)", re.IGNORECASE)
 _CSS_IMPORT = re.compile(r"@import[^;]*;?", re.IGNORECASE)
 _CSS_URL = re.compile(r"url\(\s*(?:\"[^\"]*\"|'[^']*'|[^)]*)\s*\)", re.IGNORECASE)
@@ -32,15 +36,18 @@ _INVERTED = "img{filter:invert(1) hue-rotate(180deg)!important}"  # clients leav
 class Simulations:
     """The copies, each a whole HTML document for `<iframe sandbox srcdoc>`.
 
-    `inverted` expects the frame itself to be inverted by the page around it. `web_pictures` counts
-    the pictures that are not at hand and show as a placeholder.
+    `inverted` expects the frame itself to be inverted by the page around it. `stripped` is what
+    Gmail's apps show with an account of another provider. `web_pictures` counts the pictures that
+    are not at hand and show as a placeholder.
     """
 
     light: str
     dark: str
     inverted: str
     images_off: str
+    gmail: str
     stripped: str
+    word: str
     has_dark_rules: bool
     web_pictures: int
 
@@ -71,20 +78,38 @@ def simulate(mail: str, pictures: Mapping[str, str]) -> Simulations:
         dark=_copy(tree, scheme="dark" if has_dark_rules else "light"),
         inverted=_copy(tree, css=_INVERTED),
         images_off=_copy(tree, images=False),
-        stripped=_copy(tree, styles=False),
+        gmail=_in_gmail(tree, sheets=True),
+        stripped=_in_gmail(tree, sheets=False),
+        word=_in_word(mail, pictures),
         has_dark_rules=has_dark_rules,
         web_pictures=web_pictures,
     )
 
 
+def _in_gmail(tree: html.HtmlElement, *, sheets: bool) -> str:
+    shown = deepcopy(tree)
+    as_gmail_shows(shown, sheets=sheets)
+    return _copy(shown, css=PAGE_CSS)
+
+
+def _in_word(mail: str, pictures: Mapping[str, str]) -> str:
+    shown = _parse(as_word_reads(mail))
+    _quieten(shown, pictures)
+    as_word_shows(shown)
+    return _copy(shown)
+
+
 def _parse(mail: str) -> html.HtmlElement:
     # A mail may nest deeper than the parser's guard allows; it would drop the rest in silence.
     parser = html.HTMLParser(huge_tree=True)
-    text = mail.replace("\0", "")
+    text = _CONTROL.sub("", mail)
     try:
-        return html.document_fromstring(text or "<p></p>", parser=parser)
+        tree = html.document_fromstring(text or "<p></p>", parser=parser)
     except etree.ParserError:  # nothing but comments or blanks
-        return html.document_fromstring("<p></p>", parser=parser)
+        tree = html.document_fromstring("<p></p>", parser=parser)
+    if tree.body is None:
+        tree.append(html.Element("body"))
+    return tree
 
 
 def _elements(tree: html.HtmlElement) -> Iterator[html.HtmlElement]:
@@ -101,7 +126,9 @@ def _quieten(tree: html.HtmlElement, pictures: Mapping[str, str]) -> None:
         if element.tag == "style" and element.text:
             element.text = _loadless(element.text)
         for name, value in element.attrib.items():
-            _quieten_attribute(element, name, value, pictures)
+            if _CONTROL.search(value):  # written as &#8;
+                element.set(name, _CONTROL.sub("", value))
+            _quieten_attribute(element, name, _CONTROL.sub("", value), pictures)
 
 
 def _quieten_attribute(
@@ -129,14 +156,11 @@ def _copy(
     scheme: str = "light",
     css: str = "",
     images: bool = True,
-    styles: bool = True,
 ) -> str:
     copy = deepcopy(tree)
     for element in list(_elements(copy)):
         if element.tag == "style":
             element.text = _force_scheme(element.text or "", scheme)
-            if not styles:
-                element.drop_tree()
         elif element.get("media"):
             element.set("media", _force_scheme(element.get("media"), scheme))
         elif not images and element.tag == "img":

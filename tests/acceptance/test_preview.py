@@ -85,6 +85,18 @@ def test_same_preview_twice_is_the_same_bytes(digest: Digest, project: Path) -> 
     assert hashes("one") == hashes("two")
 
 
+def test_folder_in_which_it_runs_is_never_replaced(
+    digest: Digest, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = project / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    for out in (".", ".."):
+        told = digest("send", "--preview", "--no-open", "--now", NOW, "--out", out)
+        told.refuses(2, "the folder in which this runs")
+    assert list(empty.iterdir()) == []
+
+
 def test_preview_needs_no_network_and_no_key(project: Path) -> None:
     guard = (
         "import sys\n"
@@ -192,7 +204,9 @@ def test_failed_check_ends_with_5_and_still_shows_the_mail(digest: Digest, proje
     told = digest("send", "--preview", "--no-open", "--now", NOW)
     assert told.code == 5
     assert "error" in told.out
-    assert (project / "previews" / "2026-W48" / "index.html").exists()
+    viewer = (project / "previews" / "2026-W48" / "index.html").read_text()
+    assert "Show me" in viewer
+    assert "<mark>" in viewer
     assert digest("check", "--now", NOW).code == 5
 
 

@@ -127,7 +127,29 @@ def a_file(out: Path) -> None:
     out.write_text("a file")
 
 
-@pytest.mark.parametrize("make", [foreign_folder, foreign_site, preview_with_a_note_in_it, a_file])
+def a_repository(out: Path) -> None:
+    (out / ".git").mkdir(parents=True)
+    (out / ".git" / "HEAD").write_text("ref: refs/heads/main")
+    (out / ".env").write_text("SECRET=1")
+
+
+def preview_with_a_picture_in_it(out: Path) -> None:
+    write(out)
+    (out / "media").mkdir(exist_ok=True)
+    (out / "media" / "mine.png").write_bytes(b"mine")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        foreign_folder,
+        foreign_site,
+        preview_with_a_note_in_it,
+        a_file,
+        a_repository,
+        preview_with_a_picture_in_it,
+    ],
+)
 def test_what_is_not_a_preview_is_never_replaced(
     tmp_path: Path, make: Callable[[Path], None]
 ) -> None:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import html as lxml_html
 
-from digest.viewer.page import FindingRow, PreviewPage, StoryRow, viewer_page
-from digest.viewer.simulations import NOT_LOADED, picture_urls, simulate
+from digest.viewer.page import FindingRow, PreviewPage, StoryRow, error_page, viewer_page
+from digest.viewer.simulations import NOT_LOADED, Simulations, picture_urls, simulate
 
 LEAD = "https://news.example.com/media/lead.png"
 DATA = "data:image/png;base64,AAAA"
@@ -63,6 +63,10 @@ PAGE = PreviewPage(
 )
 
 
+def everything(copies: Simulations) -> list[str]:
+    return [value for name in copies.__slots__ if isinstance(value := getattr(copies, name), str)]
+
+
 def text_of(page: str) -> str:
     """Return what a page says; elements side by side are words of their own."""
     return " ".join(" ".join(lxml_html.fromstring(page).itertext()).split())
@@ -88,12 +92,6 @@ def test_a_mail_without_dark_rules_is_said_to_have_none() -> None:
     assert "no dark colours of its own" in viewer_page(replace(PAGE, html="<p>x</p>"))
 
 
-def test_stripped_copy_keeps_inline_styles_alone() -> None:
-    stripped = simulate(MAIL, {}).stripped
-    assert "@media" not in stripped
-    assert 'style="color:#123456"' in stripped
-
-
 def test_pictures_at_hand_are_shown_and_the_others_counted_but_not_fetched() -> None:
     assert picture_urls(MAIL) == {LEAD, "https://tracker.test/p.gif"}
     copies = simulate(MAIL, {LEAD: DATA})
@@ -106,7 +104,7 @@ def test_pictures_at_hand_are_shown_and_the_others_counted_but_not_fetched() -> 
 
 def test_copies_of_a_hostile_mail_name_nothing_that_loads_or_runs() -> None:
     copies = simulate(HOSTILE, {})
-    for copy in (copies.light, copies.dark, copies.inverted, copies.images_off, copies.stripped):
+    for copy in everything(copies):
         assert set(re.findall(r"https://evil\.test/\w*", copy)) == {"https://evil.test/h"}
         assert "top.ran" not in copy
         assert "Text" in copy
@@ -114,23 +112,29 @@ def test_copies_of_a_hostile_mail_name_nothing_that_loads_or_runs() -> None:
 
 def test_deep_mail_is_shown_to_its_end() -> None:
     deep = "<div>" * 400 + "<b>inside</b>" + "</div>" * 400 + "<p>unsubscribe</p>"
-    light = simulate(deep, {}).light
-    assert "inside" in light
-    assert "unsubscribe" in light
+    for copy in everything(simulate(deep, {})):
+        assert "inside" in copy
+        assert "unsubscribe" in copy
 
 
-@pytest.mark.parametrize("mail", ["", " ", "<!-- -->", "\0", "plain", "<html></html>"])
+@pytest.mark.parametrize(
+    "mail",
+    [
+        *("", " ", "<!-- -->", "\0", "plain", "<html></html>"),
+        "<style>\x08</style><p style='&#8;x:y' class='&#8;'>",
+    ],
+)
 def test_a_mail_with_nothing_in_it_is_still_shown(mail: str) -> None:
-    assert simulate(mail, {}).light.startswith("<!DOCTYPE html>")
+    assert all(copy.startswith("<!DOCTYPE html>") for copy in everything(simulate(mail, {})))
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=200))
 def test_no_text_of_a_mail_breaks_out_of_its_frame(text: str) -> None:
     page = viewer_page(replace(PAGE, html=text, text=text, subject=text, notes=(text,)))
     tree = lxml_html.fromstring(page.replace("\0", ""))
-    assert len(tree.xpath("//iframe[@sandbox='' and @srcdoc]")) == len(tree.xpath("//iframe")) == 6
+    assert len(tree.xpath("//iframe[@sandbox='' and @srcdoc]")) == len(tree.xpath("//iframe")) == 7
     assert tree.xpath("//script") == []
-    assert len(tree.xpath("//main/section")) == 4
+    assert len(tree.xpath("//main/section")) == 5
 
 
 def test_page_is_one_file_without_script_that_may_load_nothing() -> None:
@@ -141,7 +145,7 @@ def test_page_is_one_file_without_script_that_may_load_nothing() -> None:
     assert "script" not in policy
     assert tree.xpath("//script | //link | //img | //*[@src]") == []
     hrefs = tree.xpath("//@href")
-    assert all(re.fullmatch(r"#\w+|mail\.\w+|report\.json", href) for href in hrefs)
+    assert all(re.fullmatch(r"#[\w-]+|mail\.\w+|report\.json", href) for href in hrefs)
 
 
 def test_page_says_what_the_edition_is_and_why() -> None:
@@ -182,6 +186,53 @@ def test_size_is_counted_in_bytes_against_the_clipping_limit(size: int, words: s
     page = text_of(viewer_page(replace(PAGE, html=mail)))
     assert words in page
     assert f"{size:,} of 102,400 bytes" in page
+
+
+def test_a_finding_shows_its_line_and_leads_to_its_story() -> None:
+    found = FindingRow("contrast", "error", "“Grüße & ” is pale; choose another.", "Notes", 5)
+    (item,) = lxml_html.fromstring(viewer_page(replace(PAGE, findings=(found,)))).find_class(
+        "finding"
+    )
+    assert item.xpath(".//summary//text()") == ["Show me", ": contrast, line 5"]
+    assert item.xpath(".//ol/li/@value") == ["3", "4", "5", "6"]
+    assert item.xpath(".//mark/text()") == ["Grüße &amp; "]
+    assert item.xpath(".//a/@href") == ["#story-1"]
+    assert lxml_html.fromstring(viewer_page(PAGE)).get_element_by_id("story-1") is not None
+
+
+def test_findings_without_a_place_promise_none() -> None:
+    gone = replace(PAGE, findings=(FindingRow("x", "info", "It is.", line=99),))
+    for page in (PAGE, gone):
+        assert "Show me" not in viewer_page(page)
+
+
+def test_size_table_adds_up_to_the_mail() -> None:
+    mail = MAIL.replace("</body>", "<div><h2>Notes</h2><p>They last.</p></div></body>")
+    page = replace(PAGE, html=mail)
+    cells = lxml_html.fromstring(viewer_page(page)).xpath("//section[@id='size']//td/text()")
+    *parts, total = [int(cell.replace(",", "")) for cell in cells]
+    assert len(parts) == 2
+    assert sum(parts) == total == page.html_bytes
+
+
+def test_every_simulation_says_that_it_is_an_approximation_and_of_what() -> None:
+    tree = lxml_html.fromstring(viewer_page(PAGE))
+    captions = {said.findtext("h3"): said.findtext("p") for said in tree.find_class("said")}
+    assert len(captions) == len(tree.xpath("//input[@name='view']")) == 10
+    assert [name for name, words in captions.items() if "n approximation of" not in words] == [
+        "Text"
+    ]
+
+
+def test_pictures_are_in_the_page_no_oftener_than_frames_differ() -> None:
+    page = viewer_page(PAGE, {LEAD: DATA})
+    assert page.count(DATA) == len(lxml_html.fromstring(page).xpath("//iframe")) - 1  # images off
+
+
+def test_error_page_says_the_sentence_as_text() -> None:
+    page = error_page("templates/a<b>.j2, line 3: no", "Mend <it>.")
+    assert "templates/a<b>.j2, line 3: no Mend <it>." in text_of(page)
+    assert lxml_html.fromstring(page).xpath("//script | //iframe | //link") == []
 
 
 def test_same_preview_gives_the_same_page() -> None:
