@@ -1,12 +1,13 @@
-"""Runs all benchmarks, or those named: `python -m bench [collecting] [rendering] [starting]`."""
+"""Runs all benchmarks, or those named: `python -m bench [collecting] [comparing] ...`."""
 
 import sys
 from collections.abc import Callable
 
-from bench import collecting, rendering, starting
+from bench import collecting, comparing, rendering, starting
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "collecting": collecting.main,
+    "comparing": comparing.main,
     "rendering": rendering.main,
     "starting": starting.main,
 }

@@ -13,7 +13,7 @@ import msgspec
 from digest import __version__
 from digest.errors import UsageError
 from digest.model.articles import Article
-from digest.ports import Clock, Renderer, Store
+from digest.ports import Clock, Renderer, Store, Words
 from digest.project import Project, load, starter_root
 from digest.services.collection import CollectionService, OpenSource, SourceReport
 from digest.services.editions import EditionService
@@ -78,7 +78,15 @@ class App:
     def editions(self) -> EditionService:
         """Drafting and curating."""
         left_out = self._samples if self._has_own_sources else frozenset()
-        return EditionService(self.store, self.project.settings, left_out=left_out)
+        return EditionService(
+            self.store, self.project.settings, left_out=left_out, words=self._words
+        )
+
+    def _words(self) -> Words:
+        from digest.rendering.locales import load_words
+
+        language = self.project.settings.newsletter.language
+        return load_words(self.project.template_folders, language)
 
     @property
     def sources(self) -> tuple[SourceSettings, ...]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from digest.model.articles import Article, RankedArticle, Reason
 from digest.model.editions import Edition, Story
 from digest.normalising.text import clean_text, shorten
+from digest.ports import Words
 
 SUBJECT_LENGTH = 78  # longer subjects are cut by most inboxes
 PREHEADER_LENGTH = 120
@@ -201,15 +202,30 @@ def readdressed(edition: Edition, *, subject: str | None, preheader: str | None)
     return edition
 
 
-def with_envelope(edition: Edition) -> Edition:
+class English:
+    """The words of a subject as they stand in this program."""
+
+    language = "en"
+
+    def gettext(self, message: str, **values: str) -> str:
+        """Return the message, filled."""
+        return message % values
+
+    def ngettext(self, singular: str, plural: str, number: int, **values: str) -> str:
+        """Return the form that goes with `number`, filled."""
+        return (singular if number == 1 else plural) % values
+
+
+def with_envelope(edition: Edition, words: Words | None = None) -> Edition:
     """Return the edition with subject and preheader made from its stories, unless edited."""
+    words = words or English()
     if not edition.stories:
         return edition
     subject, preheader = edition.subject, edition.preheader
     if not edition.subject_edited:
-        subject = make_subject(edition.stories)
+        subject = make_subject(edition.stories, words)
     if not edition.preheader_edited:
-        preheader = make_preheader(edition.stories)
+        preheader = make_preheader(edition.stories, words)
     return replace(edition, subject=subject, preheader=preheader)
 
 
@@ -230,21 +246,22 @@ def stories_for(
     return kept if wanted and minimum <= len(kept) < len(stories) else None
 
 
-def make_subject(stories: Sequence[Story]) -> str:
+def make_subject(stories: Sequence[Story], words: Words) -> str:
     """Return the lead's headline and how many more there are, at most 78 characters."""
     more = len(stories) - 1
     if more < 1:
         return shorten(stories[0].headline, SUBJECT_LENGTH)
-    number = NUMBERS[more] if more < len(NUMBERS) else str(more)
-    tail = f", and {number} more"
+    in_words = words.language.startswith("en") and more < len(NUMBERS)
+    count = NUMBERS[more] if in_words else str(more)
+    tail = words.ngettext(", and %(count)s more", ", and %(count)s more", more, count=count)
     return shorten(stories[0].headline.rstrip(".!?…"), SUBJECT_LENGTH - len(tail)) + tail
 
 
-def make_preheader(stories: Sequence[Story]) -> str:
+def make_preheader(stories: Sequence[Story], words: Words) -> str:
     """Return the next headlines, or the lead's summary when there are none."""
     if len(stories) == 1:
         return shorten(stories[0].summary or stories[0].headline, PREHEADER_LENGTH)
-    line = "Also: " + stories[1].headline
+    line = words.gettext("Also: %(headline)s", headline=stories[1].headline)
     for story in stories[2:]:
         longer = f"{line} · {story.headline}"
         if len(longer) > PREHEADER_LENGTH:

@@ -54,6 +54,20 @@ class Renderer(Protocol):
         """
 
 
+class Words(Protocol):
+    """The newsletter's language, as the subject needs it."""
+
+    @property
+    def language(self) -> str:
+        """A BCP 47 tag."""
+
+    def gettext(self, message: str, **values: str) -> str:
+        """Return the message in this language, its %(name)s filled with `values`."""
+
+    def ngettext(self, singular: str, plural: str, number: int, **values: str) -> str:
+        """Return the form of the message that this language uses with `number`."""
+
+
 class MessageBuilder(Protocol):
     """Turns an envelope into the bytes of a mail."""
 

@@ -77,8 +77,8 @@ class Live:
             what = f"{error.strerror or 'The system refused'}: {error.filename or 'a file'}."
             self._tell_error(what, "The earlier preview is as it was.")
         else:
-            self.board.show(page)
             self._tell(preview, files)
+            self.board.show(page)
 
     def _reopened(self) -> App:
         fresh = self.reopen()

@@ -16,17 +16,18 @@ from jinja2 import (
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from digest.errors import RenderError
+from digest.rendering.locales import Words
 from digest.rendering.plaintext import wrapped
 
 SUFFIX = ".j2"
 
 
-def make_environment(folders: Sequence[Path]) -> Environment:
+def make_environment(folders: Sequence[Path], words: Words) -> Environment:
     """Return an environment that looks a template up in `folders`, file by file, first found first.
 
     Names with ".html" in them are escaped; an unknown variable is an error, never an empty place.
     Templates get at no private attribute of a view and change nothing that they are given. Beside
-    Jinja2's own filters there is `wrapped`, for plain text.
+    Jinja2's own filters there is `wrapped`, for plain text; `_` and `ngettext` speak `words`.
     """
     environment = ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(folders),
@@ -35,6 +36,10 @@ def make_environment(folders: Sequence[Path]) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_gettext_translations(  # type: ignore[attr-defined]  # of the extension
+        words.translations, newstyle=True
     )
     environment.filters["wrapped"] = wrapped
     return environment

@@ -114,7 +114,7 @@ def _check_sheet(css: str, is_kept: bool) -> None:
     if is_kept:
         return
     if found := _AT_RULE.search(css):
-        raise _broken(f"has {found[0]} in its base sheet; it belongs into enhance.css")
+        raise _broken(f"has {found[0]} in its base sheet; it belongs into enhance.css.j2")
     if _STAR.search(css):
         raise _broken("has a rule for * in its base sheet, which the inliner leaves out")
     if found := _COMMA_IN_BRACKETS.search(css):
@@ -133,7 +133,7 @@ def check_after(before: str, after: str) -> None:
     if [sheet.css for sheet in old.sheets if sheet.is_kept] != [sheet.css for sheet in new.sheets]:
         raise _broken(
             "has rules in its base sheet that fit into no element, such as :hover; "
-            "they belong into enhance.css"
+            "they belong into enhance.css.j2"
         )
     for (was, line), (now, _) in zip(old.tags, new.tags, strict=False):
         if was != now:

@@ -38,7 +38,7 @@ def inline(html: str) -> str:
             raise RenderError(
                 f"The mail's style sheet cannot be moved into the elements: {error}. "
                 "Nothing was written.",
-                hint="Look at the theme's base.css; docs/templates.md lists what it may hold.",
+                hint="Look at css/base.css.j2; docs/templates.md lists what it may hold.",
             ) from error
     check_after(html, inlined)
     return inlined + "\n"

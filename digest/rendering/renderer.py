@@ -2,9 +2,10 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment
 
@@ -12,8 +13,11 @@ from digest.errors import RenderError
 from digest.merging import TOKENS, count_tokens
 from digest.model.editions import Edition, Variant
 from digest.rendering.environment import make_environment, render_template
+from digest.rendering.finishing import finished
 from digest.rendering.inlining import inline
-from digest.rendering.views import mail_view
+from digest.rendering.locales import Words, load_words
+from digest.rendering.themes import Theme, load_theme
+from digest.rendering.views import Mode, mail_view
 from digest.settings import NewsletterSettings
 
 REQUIRED = ("unsubscribe_url", "preferences_url", "address")
@@ -21,6 +25,8 @@ REQUIRED = ("unsubscribe_url", "preferences_url", "address")
 
 class MailRenderer:
     """Renders editions of one newsletter with the templates of its project.
+
+    What it reads of the project (theme, words, templates) it reads once, when it is first used.
 
     Args:
         template_folders: Where templates are looked up, first found first.
@@ -32,23 +38,27 @@ class MailRenderer:
         self._newsletter = newsletter
 
     @cached_property
+    def _words(self) -> Words:
+        return load_words(self._folders, self._newsletter.language)
+
+    @cached_property
+    def _theme(self) -> Theme:
+        return load_theme(self._folders, self._newsletter.theme, script=self._words.script)
+
+    @cached_property
     def _environment(self) -> Environment:
-        return make_environment(self._folders)
+        return make_environment(self._folders, self._words)
 
     def render(self, edition: Edition) -> Variant:
         """Return the mail for `edition`: same edition and templates, same bytes.
 
         Raises:
+            ConfigError: There is no such theme.
             RenderError: A template is broken or lacks what every mail must have.
         """
-        mail = mail_view(edition, self._newsletter)
-        theme = f"themes/{self._newsletter.theme}"
-        values = {
-            "mail": mail,
-            "base_css": f"{theme}/base.css",
-            "enhance_css": f"{theme}/enhance.css",
-        }
-        html = inline(render_template(self._environment, "edition.html.j2", values).lstrip())
+        values = self._values(edition, "mail")
+        mail = values["mail"]
+        html = finished(inline(self._page("edition.html.j2", values)))
         text = _tidied(render_template(self._environment, "edition.txt.j2", values))
         _require_tokens(html, "edition.html.j2")
         _require_tokens(text, "edition.txt.j2", names=("unsubscribe_url",))
@@ -60,6 +70,52 @@ class MailRenderer:
             tokens=count_tokens(html),
             sha256=_digest(mail.subject, mail.preheader, html, text),
         )
+
+    def render_document(self, edition: Edition) -> str:
+        """Return the mail's HTML as its templates make it, before the base sheet is inlined.
+
+        Raises:
+            ConfigError: There is no such theme.
+            RenderError: A template is broken.
+        """
+        return self._page("edition.html.j2", self._values(edition, "mail"))
+
+    def render_web(self, edition: Edition, *, is_indexed: bool = True) -> str:
+        """Return the edition as a page of the archive: same edition and templates, same bytes.
+
+        Its style sheets stay in the head, and nothing in it is about a reader.
+
+        Args:
+            edition: The one to show.
+            is_indexed: Whether search engines may list the page.
+
+        Raises:
+            ConfigError: There is no such theme.
+            RenderError: A template is broken, or the page holds a reader's token.
+        """
+        values = {**self._values(edition, "web"), "is_indexed": is_indexed}
+        page = self._page("web.html.j2", values)
+        if found := count_tokens(page):
+            raise RenderError(
+                f"templates/web.html.j2 holds a reader's {', '.join(found)}; nothing was written.",
+                hint='Show tokens and marks only where mail.mode is "mail".',
+            )
+        return page
+
+    def _page(self, template: str, values: Mapping[str, Any]) -> str:
+        """Return the rendered HTML without the empty lines that macros leave."""
+        html = render_template(self._environment, template, values).strip()
+        return re.sub(r"\n\s*\n", "\n", html) + "\n"
+
+    def _values(self, edition: Edition, mode: Mode) -> dict[str, Any]:
+        """Return all that a template gets, by name."""
+        theme = f"themes/{self._newsletter.theme}"
+        return {
+            "mail": mail_view(edition, self._newsletter, self._words, self._theme, mode=mode),
+            "theme": self._theme,
+            "base_css": [f"{theme}/base.css.j2", "css/base.css.j2"],
+            "enhance_css": [f"{theme}/enhance.css.j2", "css/enhance.css.j2"],
+        }
 
 
 def _tidied(text: str) -> str:

@@ -9,19 +9,21 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 from zoneinfo import ZoneInfo
-
-from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_interval, format_skeleton
-from babel.numbers import format_decimal
 
 from digest.merging import MARKS, TOKENS, shown_link, shown_text
 from digest.model.articles import Image
 from digest.model.editions import Edition, Story
 from digest.normalising.text import clean_text
 from digest.normalising.urls import domain
+from digest.rendering.locales import Words, direction_of
+from digest.rendering.themes import Theme
 from digest.settings import NewsletterSettings
+
+Mode = Literal["mail", "web"]
+"""A mail to readers, or the same edition as a page of the archive, which knows no reader."""
 
 WORDS_PER_MINUTE = 230
 WIDE_WORDS_PER_MINUTE = 250
@@ -31,16 +33,12 @@ FEWEST_MINUTES = 2
 FEWEST_VOTES = 5
 """Fewer than this say nothing yet: readers see "new" instead of stars."""
 
-IMAGE_WIDTH = 552
-"""CSS pixels; the width of the mail's content."""
-
 PREHEADER_FILL = 200
 _FILLER = "\u2007\ufeff\u034f"
 _LONGEST_ALT = 125
+_LONGEST_SMALL_ALT = 40
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _FILE_NAME = re.compile(r"\S+\.(jpe?g|png|gif|webp|avif|svg|bmp)|[\d_-]+|IMG\S*", re.IGNORECASE)
-_RIGHT_TO_LEFT = re.compile("ar|arc|ckb|dv|fa|he|khw|ks|nqo|ps|sd|syr|ug|ur|yi")
-_RIGHT_TO_LEFT_SCRIPT = re.compile("adlm|arab|hebr|nkoo|rohg|syrc|thaa")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +98,10 @@ class MailView:
 
     `start` and `end` are "left" and "right" in the writing direction: mail clients do not know the
     logical values (email-html research, 1.7). `tokens` holds what is filled in for each reader.
+    `mode` is "mail" or "web"; a page on the web has neither tokens nor marks.
     """
 
+    mode: Mode
     newsletter: str
     language: str
     direction: str
@@ -117,26 +117,44 @@ class MailView:
     stories: tuple[StoryView, ...]
     site: str
     home_url: str
+    canonical_url: str
     postal_address: tuple[str, ...]
     tokens: Mapping[str, str]
     marks: Mapping[str, str]
 
 
-def mail_view(edition: Edition, newsletter: NewsletterSettings) -> MailView:
-    """Return the view of `edition`; its wall times are those of its period's zone."""
-    locale = _locale(newsletter.language)
+def mail_view(
+    edition: Edition,
+    newsletter: NewsletterSettings,
+    words: Words,
+    theme: Theme,
+    *,
+    mode: Mode = "mail",
+) -> MailView:
+    """Return the view of `edition`; its wall times are those of its period's zone.
+
+    Args:
+        edition: Of any number of stories.
+        newsletter: Its name, language and addresses.
+        words: The words, dates and numbers of that language.
+        theme: It decides which pictures are shown, and how wide they are.
+        mode: Whom the templates speak to.
+    """
     zone = ZoneInfo(edition.period.timezone)
-    direction = _direction_of(newsletter.language)
     preheader = shown_text(edition.preheader)
-    views = [_story_view(s, newsletter.language, locale, zone) for s in edition.stories]
+    views = [
+        _story_view(story, newsletter.language, words, theme, zone) for story in edition.stories
+    ]
+    home = newsletter.public_url.rstrip("/")
     return MailView(
+        mode=mode,
         newsletter=shown_text(newsletter.name),
         language=newsletter.language,
-        direction=direction,
-        start=_start(direction),
-        end="right" if direction == "ltr" else "left",
+        direction=words.direction,
+        start=_start(words.direction),
+        end="right" if words.direction == "ltr" else "left",
         label=edition.period.label,
-        week=_week(edition, locale, zone),
+        week=_week(edition, words, zone),
         subject=shown_text(edition.subject),
         preheader=preheader,
         preheader_filler=_FILLER * max(0, (PREHEADER_FILL - len(preheader)) // 2),
@@ -145,17 +163,19 @@ def mail_view(edition: Edition, newsletter: NewsletterSettings) -> MailView:
         stories=tuple(views[1:]),
         site=domain(newsletter.public_url),
         home_url=shown_link(newsletter.public_url),
+        canonical_url=shown_link(f"{home}/archive/{edition.period.label}"),
         postal_address=tuple(shown_text(line) for line in newsletter.postal_address.splitlines()),
-        tokens=TOKENS,
-        marks=MARKS,
+        tokens=TOKENS if mode == "mail" else {},
+        marks=MARKS if mode == "mail" else {},
     )
 
 
-def _story_view(story: Story, mail_language: str, locale: Locale, zone: ZoneInfo) -> StoryView:
+def _story_view(
+    story: Story, mail_language: str, words: Words, theme: Theme, zone: ZoneInfo
+) -> StoryView:
     headline = shown_text(story.headline)
     language = story.language if _LANGUAGE.fullmatch(story.language) else ""
-    direction = _direction_of(language) if language else _direction(headline)
-    day = story.published_at.astimezone(zone) if story.published_at else None
+    direction = direction_of(language) if language else _direction(headline)
     return StoryView(
         position=story.position,
         headline=headline,
@@ -163,13 +183,13 @@ def _story_view(story: Story, mail_language: str, locale: Locale, zone: ZoneInfo
         url=shown_link(story.url),
         origin=shown_text(story.outlet or domain(story.url) or story.source),
         topic=shown_text(story.topics[0]) if story.topics else "",
-        published=format_skeleton("MMMd", day, zone, locale=locale) if day else "",
+        published=words.day(story.published_at, zone) if story.published_at else "",
         minutes=_minutes(story.words, language),
         language="" if _spoken(language) in ("", _spoken(mail_language)) else language,
         direction=direction,
         start=_start(direction),
-        rating=_rating_view(story, locale),
-        image=_image_view(story.image, headline) if story.image and story.lead else None,
+        rating=_rating_view(story, words),
+        image=_image_of(story, headline, theme),
     )
 
 
@@ -179,36 +199,55 @@ def _minutes(words: int, language: str) -> int:
     return minutes if minutes >= FEWEST_MINUTES else 0
 
 
-def _rating_view(story: Story, locale: Locale) -> RatingView | None:
+def _rating_view(story: Story, words: Words) -> RatingView | None:
     if story.rating is None:
         return None
     if story.rating.votes < FEWEST_VOTES:
-        sentence = f"New: fewer than {FEWEST_VOTES} votes so far"
+        sentence = words.ngettext(
+            "New: fewer than %(votes)s vote so far",
+            "New: fewer than %(votes)s votes so far",
+            FEWEST_VOTES,
+            votes=words.number(FEWEST_VOTES),
+        )
         return RatingView(stars="", number="", votes="", sentence=sentence, is_new=True)
     full = min(5, max(1, math.floor(story.rating.mean + 0.5)))
-    number = format_decimal(round(story.rating.mean, 1), format="0.0", locale=locale)
-    votes = f"{format_decimal(story.rating.votes, locale=locale)} votes"
+    number = words.number(round(story.rating.mean, 1), "0.0")
+    count = story.rating.votes
+    votes = words.ngettext("%(votes)s vote", "%(votes)s votes", count, votes=words.number(count))
     return RatingView(
         stars="★" * full + "☆" * (5 - full),
         number=number,
         votes=votes,
-        sentence=f"{number} of 5 stars from {votes}",
+        sentence=words.gettext("%(mean)s of 5 stars from %(votes)s", mean=number, votes=votes),
         is_new=False,
     )
 
 
-def _image_view(image: Image, headline: str) -> ImageView | None:
-    """Return the picture fitted to the mail's width, or None where its size is not known."""
+def _image_of(story: Story, headline: str, theme: Theme) -> ImageView | None:
+    """Return the story's picture at the size that the theme shows, or None where it shows none."""
+    pictures = theme.layout.pictures
+    if not story.image or pictures == "none":
+        return None
+    if story.lead:
+        return _image_view(story.image, headline, theme.picture_width, tallest=1.5)
+    if pictures == "lead":
+        return None
+    small = _image_view(story.image, headline, theme.shape.thumbnail, tallest=1.25)
+    # More words than these do not fit into its box, and the headline beside it says the most.
+    return small and replace(small, alt=small.alt if len(small.alt) <= _LONGEST_SMALL_ALT else "")
+
+
+def _image_view(image: Image, headline: str, widest: int, *, tallest: float) -> ImageView | None:
+    """Return the picture fitted to `widest`, or None where its size is not known."""
     url = shown_link(image.url)
     if not image.width or not image.height or not url.startswith("https://"):
         return None
     ratio = image.height / image.width
-    if image.width < IMAGE_WIDTH / 2 or not 0.2 <= ratio <= 1.5:  # an icon, a strip
+    if image.width < widest / 2 or not 0.2 <= ratio <= tallest:  # an icon, a strip
         return None
-    width = min(IMAGE_WIDTH, image.width)
-    return ImageView(
-        url=url, width=width, height=round(width * ratio), alt=_alt(shown_text(image.alt), headline)
-    )
+    width = min(widest, image.width)
+    alt = _alt(shown_text(image.alt), headline)
+    return ImageView(url=url, width=width, height=round(width * ratio), alt=alt)
 
 
 def _alt(text: str, headline: str) -> str:
@@ -218,20 +257,10 @@ def _alt(text: str, headline: str) -> str:
     return clean_text(text, limit=_LONGEST_ALT)
 
 
-def _week(edition: Edition, locale: Locale, zone: ZoneInfo) -> str:
+def _week(edition: Edition, words: Words, zone: ZoneInfo) -> str:
     """Return the days of the period, the last one being the day of its last instant."""
-    start = edition.period.start.astimezone(zone)
-    end = (edition.period.end - dt.timedelta(microseconds=1)).astimezone(zone)
-    if start.year != end.year:
-        return f"{format_date(start, 'long', locale)} – {format_date(end, 'long', locale)}"
-    return str(format_interval(start.date(), end.date(), "yMMMMd", locale=locale))
-
-
-def _locale(language: str) -> Locale:
-    try:
-        return Locale.parse(language, sep="-")
-    except (UnknownLocaleError, ValueError):
-        return Locale("en")
+    last = edition.period.end - dt.timedelta(microseconds=1)
+    return words.days(edition.period.start.astimezone(zone).date(), last.astimezone(zone).date())
 
 
 def _spoken(language: str) -> str:
@@ -242,13 +271,6 @@ def _spoken(language: str) -> str:
 
 def _start(direction: str) -> str:
     return "left" if direction == "ltr" else "right"
-
-
-def _direction_of(language: str) -> str:
-    parts = language.lower().split("-")
-    if len(parts) > 1 and len(parts[1]) == 4:
-        return "rtl" if _RIGHT_TO_LEFT_SCRIPT.fullmatch(parts[1]) else "ltr"
-    return "rtl" if _RIGHT_TO_LEFT.fullmatch(parts[0]) else "ltr"
 
 
 def _direction(text: str) -> str:

@@ -1,7 +1,7 @@
 """Drafting and curating editions: from ranked articles to stories in their order."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import structlog
@@ -13,7 +13,7 @@ from digest.model.articles import RankedArticle, StoredArticle
 from digest.model.editions import SENT_STATES, Edition, EditionState, Period, Story
 from digest.normalising.text import clean_text
 from digest.periods import due_period, period_labelled
-from digest.ports import Store
+from digest.ports import Store, Words
 from digest.ranking import HISTORY, hold_back, is_news, measure_priors, rank
 from digest.settings import Settings
 
@@ -36,11 +36,18 @@ class EditionService:
         store: Where articles and editions are kept.
         settings: The newsletter's.
         left_out: The names of sources whose articles take no part, such as the sample's.
+        words: Gives the language of subject and preheader when they are made.
     """
 
     def __init__(
-        self, store: Store, settings: Settings, *, left_out: frozenset[str] = frozenset()
+        self,
+        store: Store,
+        settings: Settings,
+        *,
+        left_out: frozenset[str] = frozenset(),
+        words: Callable[[], Words] = curation.English,
     ) -> None:
+        self._words = words
         self._store = store
         self._left_out = left_out
         self._settings = settings
@@ -163,15 +170,14 @@ class EditionService:
                 notes = (f"Thin week: {_stories(len(stories))} of its own, {more} from before.",)
             stories = wider
         edition = curation.with_stories(edition, stories, decided)
-        return curation.with_envelope(
-            replace(
-                edition,
-                candidates=len(ranked),
-                drafted_at=now,
-                notes=notes,
-                intro=edition.intro or self._settings.newsletter.intro,
-            )
+        drafted = replace(
+            edition,
+            candidates=len(ranked),
+            drafted_at=now,
+            notes=notes,
+            intro=edition.intro or self._settings.newsletter.intro,
         )
+        return curation.with_envelope(drafted, self._words())
 
     def _choose(
         self,
@@ -373,7 +379,7 @@ class EditionService:
         return edition
 
     def _save(self, edition: Edition) -> Edition:
-        return self._store.save_edition(curation.with_envelope(edition))
+        return self._store.save_edition(curation.with_envelope(edition, self._words()))
 
 
 def _stories(count: int) -> str:

@@ -4,26 +4,43 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal
 
+import msgspec
 import pytest
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
+from digest.merging import compile_variant
+from digest.model.editions import Edition
 from digest.project import starter_root
-from digest.rendering.environment import make_environment, render_template
-from digest.rendering.inlining import inline
-from digest.rendering.views import mail_view
+from digest.rendering.renderer import MailRenderer
+from digest.settings import NewsletterSettings
 from tests.golden.editions import ARABIC, ENGLISH, arabic_edition, rich_edition
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 SCHEMES = ("light", "dark")
+TEMPLATES = starter_root() / "templates"
+THEMES = sorted(path.parent.name for path in TEMPLATES.glob("themes/*/tokens.toml"))
+LANGUAGES = ("english", "arabic")
+# The first theme is shown in English, the next in Arabic, and so on; the packaged one in both.
+MAILS = sorted(
+    {(LANGUAGES[number % 2], theme) for number, theme in enumerate(THEMES)}
+    | {(language, "plain") for language in LANGUAGES}
+)
+READER = {
+    "address": "reader@example.com",
+    "unsubscribe_url": "https://news.example.com/u/4f1c",
+    "preferences_url": "https://news.example.com/preferences/4f1c",
+    "web_url": "https://news.example.com/archive/2026-W47",
+}
 Scheme = Literal["light", "dark"]
 
 
 @dataclass(frozen=True)
 class Mail:
-    """A mail before and after its base sheet went into the elements."""
+    """A mail to one reader, before and after its base sheet went into the elements."""
 
     template: str
     inlined: str
@@ -54,40 +71,57 @@ def open_page(browser: Browser) -> OpenPage:
     """Return what opens a page that shows `html`; no picture and nothing else is loaded."""
 
     @contextmanager
-    def opened(html: str = "", *, width: int = 700, scheme: Scheme = "light") -> Iterator[Page]:
+    def opened(
+        html: str = "", *, width: int = 700, scheme: Scheme = "light", scale: int = 1
+    ) -> Iterator[Page]:
         size = {"width": width, "height": 900}
-        with browser.new_context(viewport=size, color_scheme=scheme) as context:  # type: ignore[arg-type]
+        with browser.new_context(
+            viewport=size,  # type: ignore[arg-type]
+            color_scheme=scheme,
+            device_scale_factor=scale,
+        ) as context:
             page = context.new_page()
             page.set_default_timeout(10_000)
             if html:
-                page.route("**/*", _refuse)
-                page.set_content(html, wait_until="domcontentloaded")
+                show(page, html)
             yield page
 
     return opened
+
+
+def show(page: Page, html: str) -> None:
+    """Show `html` on the page, and let it load nothing."""
+    page.route("**/*", _refuse)
+    page.set_content(html, wait_until="domcontentloaded")
 
 
 def _refuse(route: Route) -> None:
     route.abort()
 
 
-@pytest.fixture(scope="session", params=["english", "arabic"])
+@pytest.fixture(scope="session", params=MAILS, ids="-".join)
 def mail(request: pytest.FixtureRequest) -> Mail:
-    """The rich edition of the golden mails, in two directions."""
-    return make_mail(request.param)
+    """The rich edition of the golden mails, in each theme, in one direction or both."""
+    return make_mail(*request.param)
 
 
-def make_mail(language: str) -> Mail:
+@cache
+def make_mail(language: str, theme: str = "plain") -> Mail:
     """Return the golden mail of ten stories in "english" or "arabic"."""
     edition, newsletter = {
         "english": (rich_edition(), ENGLISH),
         "arabic": (arabic_edition(), ARABIC),
     }[language]
-    values = {
-        "mail": mail_view(edition, newsletter),
-        "base_css": "themes/plain/base.css",
-        "enhance_css": "themes/plain/enhance.css",
-    }
-    environment = make_environment([starter_root() / "templates"])
-    template = render_template(environment, "edition.html.j2", values).lstrip()
-    return Mail(template, inline(template))
+    return mail_of(edition, newsletter, theme)
+
+
+def mail_of(edition: Edition, newsletter: NewsletterSettings, theme: str = "plain") -> Mail:
+    """Return the mail of `edition` as one reader gets it."""
+    themed = msgspec.structs.replace(newsletter, theme=theme)
+    renderer = MailRenderer([TEMPLATES], themed)
+    variant, template = renderer.render(edition), renderer.render_document(edition)
+    bodies = [
+        compile_variant(replace(variant, html=html)).fill(READER)[0]
+        for html in (template, variant.html)
+    ]
+    return Mail(*bodies)

@@ -67,6 +67,13 @@ _ARABIC_STORIES = (
     ("تطبيق الملاحظات الذي عاش بعد شركته يديره الآن مستخدموه", "اشترى أربعة آلاف عميل الشيفرة."),
     ("خرائط بلا اتصال أصبحت أخيرًا كافية لترك الشبكة في البيت", "مشينا مئة وأربعين كيلومترًا."),
     ("Why every calendar gets time zones wrong in the same four ways", "A patient tour."),
+    ("تطبيق طقس لمن لا يميزون الألوان صنعته ممرضة في أحد عشر يومًا", "يرسم المطر نسيجًا لا لونًا."),
+    ("صيغة جديدة للنسخ الاحتياطي يشرحها من كسروا القديمة", "ثلاثة خبراء وخطآن في المسودة الأولى."),
+    ("A tiny habit tracker that refuses to count streaks", "It shows a garden instead."),
+    ("مصباح جيب لا يحتاج إلى اشتراك", "المتجر يغيّر قواعده بدءًا من كانون الثاني."),
+    ("خمسة تطبيقات للقراءة بيد واحدة في القطار", "ثلاثة شروط: البطارية والاتصال وحجم الخط."),
+    ("A paint app ships a pressure curve editor", "Illustrators cancel their weekend."),
+    ("يحوّل الملاحظات الصوتية إلى نصوص دون اتصال بالإنترنت", "يعمل على الهاتف وحده."),
 )
 
 
@@ -84,10 +91,10 @@ def rich_edition(count: int = 10) -> Edition:
 
 
 def arabic_edition(count: int = 10) -> Edition:
-    """Return an Arabic edition; every third story is English."""
+    """Return an Arabic edition of up to ten stories; every third is English."""
     stories = []
     for number in range(1, count + 1):
-        headline, summary = _ARABIC_STORIES[(number - 1) % len(_ARABIC_STORIES)]
+        headline, summary = _ARABIC_STORIES[number - 1]
         story = make_story(
             number,
             headline=headline,

@@ -16,10 +16,10 @@ from digest.testing.factories import make_edition, make_story
 TOPICS = ("Apps", "Games", "Privacy", "Maps & Travel", "Ärzte")
 
 
-@pytest.fixture(scope="module")
-def renderer() -> MailRenderer:
+@pytest.fixture(scope="module", params=["plain", "magazine", "compact"])
+def renderer(request: pytest.FixtureRequest) -> MailRenderer:
     project = load(starter_root(), {})
-    return MailRenderer(project.template_folders, NewsletterSettings())
+    return MailRenderer(project.template_folders, NewsletterSettings(theme=request.param))
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from digest.curation import (
     PREHEADER_LENGTH,
     SUBJECT_LENGTH,
     Curation,
+    English,
     arrange,
     choose,
     curation_of,
@@ -218,22 +219,22 @@ def test_the_subject_is_the_leads_headline_and_how_many_more(
     headlines: list[str], subject: str
 ) -> None:
     stories = [make_story(n, headline=text) for n, text in enumerate(headlines, 1)]
-    assert make_subject(stories) == subject
+    assert make_subject(stories, English()) == subject
 
 
 @given(st.lists(st.text(max_size=200).filter(str.strip), min_size=1, max_size=12))
 def test_subject_and_preheader_are_short_enough_for_an_inbox(headlines: list[str]) -> None:
     stories = [make_story(n, headline=text) for n, text in enumerate(headlines, 1)]
-    assert len(make_subject(stories)) <= SUBJECT_LENGTH
-    assert len(make_preheader(stories)) <= PREHEADER_LENGTH
+    assert len(make_subject(stories, English())) <= SUBJECT_LENGTH
+    assert len(make_preheader(stories, English())) <= PREHEADER_LENGTH
 
 
 def test_the_preheader_names_the_next_stories_as_long_as_they_fit() -> None:
     stories = [make_story(n, headline=f"Headline {n} " + "x" * 20) for n in range(1, 7)]
-    line = make_preheader(stories)
+    line = make_preheader(stories, English())
     assert line.startswith("Also: Headline 2 ")
     assert line.endswith("Headline 4 " + "x" * 20)
-    assert make_preheader(stories[:1]) == stories[0].summary
+    assert make_preheader(stories[:1], English()) == stories[0].summary
 
 
 def test_a_subject_that_an_editor_wrote_stays() -> None:

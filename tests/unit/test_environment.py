@@ -5,6 +5,7 @@ import pytest
 
 from digest.errors import RenderError
 from digest.rendering.environment import make_environment, render_template
+from digest.rendering.locales import load_words
 
 NAME = "mail.html.j2"
 
@@ -18,7 +19,7 @@ def write(folder: Path, files: Mapping[str, str]) -> Path:
 
 
 def render(*folders: Path, name: str = NAME, **values: object) -> str:
-    return render_template(make_environment(folders), name, values)
+    return render_template(make_environment(folders, load_words(folders, "de")), name, values)
 
 
 def test_project_s_templates_come_first_file_by_file(tmp_path: Path) -> None:
@@ -99,3 +100,11 @@ def test_template_cannot_leave_its_folder(tmp_path: Path) -> None:
     folder = write(tmp_path / "templates", {NAME: "{% include '../secret.html.j2' %}"})
     with pytest.raises(RenderError, match=r"secret\.html\.j2 is missing"):
         render(folder)
+
+
+def test_template_speaks_the_mail_s_language_and_escapes_what_it_is_given(tmp_path: Path) -> None:
+    catalogue = 'msgid "Hello %(who)s"\nmsgstr "Moin, %(who)s"\n'
+    line = "{{ _('Hello %(who)s', who=who) }}"
+    folder = write(tmp_path, {"locales/de/mail.po": catalogue, NAME: line, "mail.txt.j2": line})
+    assert render(folder, who="<b>") == "Moin, &lt;b&gt;"
+    assert render(folder, name="mail.txt.j2", who="<b>") == "Moin, <b>"

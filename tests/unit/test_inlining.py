@@ -11,6 +11,7 @@ from lxml import html as lxml_html
 
 from digest.errors import RenderError
 from digest.merging import TOKENS
+from digest.rendering.finishing import MAX_LINE, finished
 from digest.rendering.guards import DEEPEST
 from digest.rendering.inlining import inline, merge_in_order
 from tests.loopback import Loopback
@@ -162,3 +163,64 @@ def test_any_escaped_text_comes_through_unchanged(text: str) -> None:
     mail = inline(page(f"<p title='{escape(text)}'>{escape(text)}</p>", "p { color: #000000; }"))
     [paragraph] = lxml_html.fromstring(mail).xpath("//p")
     assert re.sub(r"\s", "", paragraph.text_content()) == re.sub(r"\s", "", text)
+
+
+def finish(body: str, css: str = "") -> str:
+    return finished(inline(page(body, css)))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('<p style="color:#abc; background-color:#FFF">x</p>', "color:#aabbcc"),
+        ('<p style="color:#abc; background-color:#FFF">x</p>', "background-color:#ffffff"),
+        ('<p style="color:#ABCDEF">x</p>', "color:#abcdef"),
+        ('<table bgcolor="#FFF"><tr><td>x</td></tr></table>', 'bgcolor="#ffffff"'),
+        ('<p style="background:url(https://x.test/#abc)">x</p>', "https://x.test/#abc"),
+        ('<a href="https://x.test/#abc">#abc</a>', 'href="https://x.test/#abc">#abc<'),
+        ("<p style=\"font-family:'#abcd'\">x</p>", "#abcd"),
+    ],
+)
+def test_colours_of_styles_get_six_digits_and_nothing_else_does(before: str, after: str) -> None:
+    assert after in finished(before)
+
+
+def test_kept_sheet_gets_blanks_between_its_braces_and_six_digits() -> None:
+    sheet = '<style data-premailer="ignore">@media print{#abc p{color:#ABC!important}}</style>'
+    kept = finished(inline(page(css="p { color: #000000; }", head=sheet)))
+    assert "@media print{#abc p{color:#aabbcc!important} }" in kept
+
+
+LONG = "word " * 400
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"<p>{LONG}</p>",
+        f'<p title="{LONG}">x</p>' + "<b class='a' title='b' lang='en'>y</b>" * 50,
+        "<table><tr>" + "<td class='a' align='left'>x</td>" * 60 + "</tr></table>",
+        f"<p>{'خبر ' * 400}</p><!-- {'note ' * 300} -->",
+    ],
+)
+def test_long_lines_end_where_that_changes_nothing(body: str) -> None:
+    before = inline(page(body, "td { padding: 4px 8px; color: #123456; }"))
+    after = finished(before)
+    old, new = (lxml_html.fromstring(document) for document in (before, after))
+    assert " ".join(old.text_content().split()) == " ".join(new.text_content().split())
+    assert [dict(e.attrib) for e in old.iter()] == [dict(e.attrib) for e in new.iter()]
+    cut = [line for line in after.split("\n") if len(line.encode()) > MAX_LINE]
+    assert all('title="word' in line or "<!--" in line for line in cut)
+    assert after.count("\n") > before.count("\n")
+
+
+WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=60)
+
+
+@given(st.lists(WORDS, max_size=60))
+def test_finishing_loses_no_word_and_changes_nothing_twice(words: list[str]) -> None:
+    once = finish(f"<p>{escape(' '.join(words))}</p>")
+    assert finished(once) == once
+    [paragraph] = lxml_html.fromstring(once).xpath("//p")
+    assert paragraph.text_content().split() == " ".join(words).split()
+    assert all(len(line.encode()) <= MAX_LINE for line in once.split("\n"))

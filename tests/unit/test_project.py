@@ -160,7 +160,10 @@ def test_three_wrong_keys_are_told_together_each_with_what_would_be_right(tmp_pa
 
 WRONG: list[tuple[str, str]] = [
     ("[newsleter]", "[newsleter] is not a section; did you mean newsletter?"),
-    ("[zzz]", "[zzz] is not a section; there are checks, database, delivery, edition, newsletter, queue"),
+    (
+        "[zzz]",
+        "[zzz] is not a section; there are checks, database, delivery, edition, newsletter, queue",
+    ),
     ("zzz = 1", "[zzz] is not a section"),
     ("edition = 3", "edition is a table: write it as [edition]"),
     ("[[edition]]", "edition is a table: write it as [edition]"),

@@ -1,10 +1,10 @@
 import re
-import shutil
 from dataclasses import fields, replace
 from html import unescape
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +16,7 @@ from digest.model.articles import Image
 from digest.model.editions import Edition, Variant
 from digest.project import starter_root
 from digest.rendering.environment import make_environment
+from digest.rendering.locales import load_words
 from digest.rendering.plaintext import COLUMNS, width, wrapped
 from digest.rendering.renderer import MailRenderer
 from digest.rendering.views import ImageView, MailView, RatingView, StoryView
@@ -24,6 +25,7 @@ from digest.testing.factories import make_edition, make_story
 from tests.golden.editions import ENGLISH, arabic_edition, rich_edition
 
 TEMPLATES = starter_root() / "templates"
+THEMES = sorted(file.parent.name for file in TEMPLATES.glob("themes/*/tokens.toml"))
 DOCUMENT = TEMPLATES.parent / "docs" / "templates.md"
 HOSTILE = [
     "{{ 7*7 }}{% if x %}{# y #}",
@@ -217,7 +219,7 @@ def own_templates(tmp_path: Path, name: str, old: str, new: str) -> MailRenderer
 
 
 def test_project_changes_one_file_and_keeps_the_starter_s_others(tmp_path: Path) -> None:
-    renderer = own_templates(tmp_path, "components.html.j2", "Story of the week", "Our pick")
+    renderer = own_templates(tmp_path, "components.html.j2", '_("Story of the week")', '"Our pick"')
     mail = renderer.render(rich_edition(1))
     assert "Our pick" in mail.html
     assert "Story of the week" not in mail.html
@@ -234,7 +236,7 @@ def test_project_changes_one_file_and_keeps_the_starter_s_others(tmp_path: Path)
         ("base.html.j2", "{% block content %}", "{% blok content %}", "base.html.j2, line "),
         ("edition.html.j2", "mail.intro", "mail.introduction", "edition.html.j2, line "),
         ("edition.html.j2", "base.html.j2", "bass.html.j2", "bass.html.j2 is missing"),
-        ("themes/plain/base.css", ".page {", ".page { {", "moved into the elements"),
+        ("css/base.css.j2", ".page {", ".page { {", "moved into the elements"),
     ],
 )
 def test_broken_template_is_one_sentence_and_nothing_is_written(
@@ -247,17 +249,134 @@ def test_broken_template_is_one_sentence_and_nothing_is_written(
     assert caught.value.hint
 
 
-def test_theme_that_does_not_exist_is_named(tmp_path: Path) -> None:
-    shutil.copytree(TEMPLATES, tmp_path / "templates")
-    newsletter = NewsletterSettings(theme="lost")
-    with pytest.raises(RenderError, match=r"themes/lost/base\.css is missing"):
-        MailRenderer([tmp_path / "templates"], newsletter).render(rich_edition(1))
+def web(edition: Edition, theme: str = "plain", **options: bool) -> str:
+    newsletter = msgspec.structs.replace(ENGLISH, theme=theme)
+    return MailRenderer([TEMPLATES], newsletter).render_web(edition, **options)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_page_on_the_web_tells_the_same_stories_and_knows_no_reader(theme: str) -> None:
+    edition = rich_edition()
+    page = lxml_html.fromstring(web(edition, theme))
+    assert count_tokens(web(edition, theme)) == {}
+    headlines = page.xpath("//h2[@class='lead-headline'] | //h3")
+    assert [h.text_content().strip() for h in headlines] == [s.headline for s in edition.stories]
+    links = page.xpath("//h2[@class='lead-headline']/a/@href | //h3/a/@href")
+    assert links == [story.url for story in edition.stories]
+    places = page.xpath("//*[@class='place-number']/text()")
+    assert places == [str(number) for number in range(2, 11)]
+    assert "nsubscribe" not in page.text_content()
+    assert f"{ENGLISH.public_url}/" in page.xpath("//*[contains(@class,'footer')]//a/@href")
+
+
+def test_page_on_the_web_names_itself_and_its_address() -> None:
+    edition = rich_edition(2)
+    page = lxml_html.fromstring(web(edition))
+    assert page.xpath("string(//title)") == f"{edition.subject} – App News Weekly"
+    address = "https://news.example.com/archive/2026-W48"
+    assert page.xpath("//link[@rel='canonical']/@href") == [address]
+    assert page.xpath("//*[@role='main']")
+    assert "[if mso]" not in web(edition)
+    assert edition.preheader not in page.find("body").text_content()
+
+
+def test_page_on_the_web_can_be_printed_and_hidden_from_search_engines() -> None:
+    shown, hidden = (web(rich_edition(1), is_indexed=indexed) for indexed in (True, False))
+    assert "@media print" in shown
+    assert "@media print" not in render(rich_edition(1)).html
+    assert "noindex" not in shown
+    assert '<meta name="robots" content="noindex">' in hidden
+    assert shown == hidden.replace('<meta name="robots" content="noindex">\n', "")
+    assert shown == web(rich_edition(1))
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_is_harmless_on_the_web(text: str) -> None:
+    calm, page = web(hostile_edition("calm")), web(hostile_edition(text))
+    assert outline(page) == outline(calm)
+    assert lxml_html.fromstring(page).xpath("//script | //@onload") == []
+
+
+def test_page_on_the_web_has_no_mark_to_show(tmp_path: Path) -> None:
+    mark = '"<!--" ~ mail.marks.begin_story ~ "-->"'
+    renderer = own_templates(tmp_path, "edition.html.j2", "parts.begin()", mark)
+    with pytest.raises(RenderError, match=r"templates/edition\.html\.j2, line \d+: .*begin_story"):
+        renderer.render_web(rich_edition(2))
+
+
+def test_token_that_is_typed_into_a_web_template_is_refused(tmp_path: Path) -> None:
+    renderer = own_templates(tmp_path, "web.html.j2", 'role="main"', f'id="{TOKENS["address"]}"')
+    with pytest.raises(RenderError, match=r"web\.html\.j2 holds a reader's xDIGESTaddressx"):
+        renderer.render_web(rich_edition(2))
+
+
+PARTS = """{% extends "base.html.j2" %}
+{% import "components.html.j2" as parts with context %}
+{% block content %}
+{{ parts.section("A heading") }}
+{{ parts.divider() }}
+<tr><td class="sheet">{{ parts.columns("First <b>", "Second") }}</td></tr>
+<tr><td class="sheet">{% call parts.callout() %}A note{% endcall %}</td></tr>
+<tr><td class="sheet">
+{% call parts.button("https://example.com/a?b=1&c=2", mail.end) %}Go{% endcall %}
+{% call parts.outlook() %}<p>For Word</p>{% endcall %}
+{% call parts.not_outlook() %}<p>For others</p>{% endcall %}
+</td></tr>
+{{ parts.footer() }}
+{% endblock %}
+"""
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_parts_can_be_put_together_anew(tmp_path: Path, theme: str) -> None:
+    (tmp_path / "edition.html.j2").write_text(PARTS)
+    newsletter = msgspec.structs.replace(ENGLISH, theme=theme)
+    renderer = MailRenderer([tmp_path, TEMPLATES], newsletter)
+    html = renderer.render(rich_edition(1)).html
+    tree = lxml_html.fromstring(html)
+    assert tree.xpath("string(//h2)") == "A heading"
+    assert [d.text_content() for d in tree.xpath("//div[contains(@class,'half')]")] == [
+        "First <b>",
+        "Second",
+    ]
+    assert tree.xpath("string(//td[contains(@class,'note')])") == "A note"
+    assert tree.xpath("//a[.='Go']/@href") == ["https://example.com/a?b=1&c=2"]
+    assert html.count("<!--[if mso]>") == html.count("<![endif]-->") - 1
+    assert "<!--[if !mso]><!--><p" in html
+    assert tree.xpath("//p[.='For others']")
+    assert not tree.xpath("//p[.='For Word']")
+
+
+def test_columns_have_no_blank_between_them_that_would_break_the_line() -> None:
+    newsletter = msgspec.structs.replace(ENGLISH, theme="compact")
+    html = MailRenderer([TEMPLATES], newsletter).render(rich_edition(1)).html
+    between = html.split("</h1></div>")[1].split("<div")[0]
+    assert re.fullmatch(r"<!--.*-->", between)
+
+
+def test_template_s_document_is_the_mail_before_inlining() -> None:
+    renderer = MailRenderer([TEMPLATES], ENGLISH)
+    document, mail = renderer.render_document(rich_edition(2)), renderer.render(rich_edition(2))
+    [inlined, kept] = list(lxml_html.fromstring(document).iter("style"))
+    inlined.drop_tree()
+    assert kept.text in mail.html
+    rest = lxml_html.tostring(kept.getroottree(), encoding="unicode")
+    assert outline(rest) == outline(mail.html)
+
+
+def test_mail_is_the_same_whatever_was_rendered_before() -> None:
+    renderer = MailRenderer([TEMPLATES], ENGLISH)
+    first = renderer.render(rich_edition(3))
+    renderer.render(hostile_edition(HOSTILE[1]))
+    renderer.render_web(rich_edition(3))
+    assert renderer.render(rich_edition(3)) == first == render(rich_edition(3))
 
 
 def test_no_template_of_ours_switches_escaping_off() -> None:
     for path in TEMPLATES.rglob("*.j2"):
         assert not re.search(r"\|\s*safe|Markup|autoescape", path.read_text()), path.name
-        assert make_environment([TEMPLATES]).get_template(str(path.relative_to(TEMPLATES)))
+        environment = make_environment([TEMPLATES], load_words([TEMPLATES], "en"))
+        assert environment.get_template(str(path.relative_to(TEMPLATES)))
 
 
 @pytest.mark.parametrize("view", [MailView, StoryView, RatingView, ImageView])
@@ -270,5 +389,6 @@ def test_document_lists_every_token_and_file() -> None:
     text = DOCUMENT.read_text()
     assert re.findall(r"^\| `mail\.tokens\.(\w+)`", text, re.MULTILINE) == list(NAMES)
     for path in TEMPLATES.rglob("*"):
-        if path.is_file() and "confirm" not in path.name:
-            assert f"`{path.relative_to(TEMPLATES).as_posix()}`" in text
+        name = path.relative_to(TEMPLATES).as_posix()
+        if path.is_file() and "confirm" not in name and not name.startswith("locales/"):
+            assert f"`{name}`" in text

@@ -8,23 +8,33 @@ from hypothesis import strategies as st
 
 from digest.merging import MARKS, TOKENS, count_tokens
 from digest.model.articles import Image, Rating
+from digest.model.editions import Edition
+from digest.project import starter_root
+from digest.rendering.locales import load_words
+from digest.rendering.themes import load_theme
 from digest.rendering.views import MailView, StoryView, mail_view
 from digest.settings import NewsletterSettings
 from digest.testing.factories import make_edition, make_period, make_story
 
 PICTURE = "https://news.example.com/media/lead.jpg"
 UTC = dt.UTC
+TEMPLATES = starter_root() / "templates"
 
 
 def mail(**changes: Any) -> MailView:
     """Return the view of an edition; `language`, `timezone` and the like go to the newsletter."""
     newsletter = {name: changes.pop(name) for name in ("language", "name") if name in changes}
-    return mail_view(make_edition(**changes), NewsletterSettings(**newsletter))
+    return view_of(make_edition(**changes), NewsletterSettings(**newsletter))
+
+
+def view_of(edition: Edition, newsletter: NewsletterSettings, theme: str = "plain") -> MailView:
+    words = load_words([TEMPLATES], newsletter.language)
+    return mail_view(edition, newsletter, words, load_theme([TEMPLATES], theme))
 
 
 def lead(newsletter_language: str = "en", **changes: Any) -> StoryView:
     edition = make_edition(1, stories=(make_story(1, **changes),))
-    view = mail_view(edition, NewsletterSettings(language=newsletter_language)).lead
+    view = view_of(edition, NewsletterSettings(language=newsletter_language)).lead
     assert view is not None
     return view
 
@@ -88,7 +98,7 @@ def test_story_whose_source_states_no_rating_shows_none() -> None:
 def test_numbers_and_days_are_written_as_the_newsletter_s_language_does() -> None:
     view = lead("de", rating=rated(4.63, 1204))
     assert view.rating is not None
-    assert (view.rating.number, view.rating.votes) == ("4,6", "1.204 votes")
+    assert (view.rating.number, view.rating.votes) == ("4,6", "1.204 Stimmen")
     assert view.published == "24. Nov."
 
 

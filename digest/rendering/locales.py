@@ -1,0 +1,178 @@
+"""The words of a mail in the newsletter's language: catalogues, dates, numbers, direction.
+
+The only import of babel. A catalogue is templates/locales/LANGUAGE/mail.po; it is read as it is,
+so that a project can change one word without a tool.
+"""
+
+import datetime as dt
+import gettext
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from babel import Locale, UnknownLocaleError
+from babel.core import get_global
+from babel.dates import format_date, format_interval, format_skeleton
+from babel.numbers import format_decimal
+
+from digest.errors import RenderError
+
+FALLBACK = "en"
+CATALOGUE = "mail.po"
+MAX_BYTES = 1_000_000
+_PO_LINE = re.compile(r'\s*(#.*|((msg(ctxt|id|id_plural|str)(\[\d\])?)?\s*".*"\s*)?)')
+_PLACE = re.compile(r"%\((\w+)\)s")
+_RIGHT_TO_LEFT = re.compile("ar|arc|ckb|dv|fa|he|khw|ks|nqo|ps|sd|syr|ug|ur|yi")
+_RIGHT_TO_LEFT_SCRIPT = re.compile("adlm|arab|hebr|nkoo|rohg|syrc|thaa")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A language as the mail speaks it.
+
+    Words that no catalogue has are English; dates and numbers are the language's own.
+    """
+
+    language: str
+    locale: Locale
+    translations: gettext.NullTranslations
+
+    @property
+    def direction(self) -> str:
+        """How the language runs: "ltr" or "rtl"."""
+        return direction_of(self.language)
+
+    @property
+    def script(self) -> str:
+        """The ISO 15924 code of the language's script, such as "Latn" or "Arab"."""
+        if self.locale.script:
+            return str(self.locale.script)
+        likely = get_global("likely_subtags")
+        tags = (f"{self.locale.language}_{self.locale.territory}", self.locale.language)
+        full = next((likely[tag] for tag in tags if tag in likely), "und_Latn")
+        return str(full).split("_")[1]
+
+    def gettext(self, message: str, **values: str) -> str:
+        """Return the message in this language, its %(name)s filled with `values`."""
+        return self.translations.gettext(message) % values
+
+    def ngettext(self, singular: str, plural: str, number: int, **values: str) -> str:
+        """Return the form of the message that this language uses with `number`."""
+        return self.translations.ngettext(singular, plural, number) % values
+
+    def number(self, number: float, form: str | None = None) -> str:
+        """Return the number as the language writes it; `form` is a pattern such as "0.0"."""
+        return str(format_decimal(number, format=form, locale=self.locale))
+
+    def day(self, instant: dt.datetime, zone: ZoneInfo) -> str:
+        """Return day and month of an aware instant in `zone`."""
+        return str(format_skeleton("MMMd", instant, zone, locale=self.locale))
+
+    def days(self, first: dt.date, last: dt.date) -> str:
+        """Return two days as one range."""
+        if first.year != last.year:
+            long = [str(format_date(day, "long", self.locale)) for day in (first, last)]
+            return " – ".join(long)
+        return str(format_interval(first, last, "yMMMMd", locale=self.locale))
+
+
+def load_words(folders: Sequence[Path], language: str) -> Words:
+    """Return the words of a language.
+
+    Of each message the first counts that is found: in the catalogue of the language in the first
+    of `folders`, in the next folder, then the same for English.
+
+    Raises:
+        RenderError: A catalogue cannot be read, or a translation does not fit its message. The
+            message names the file.
+    """
+    chain: gettext.NullTranslations | None = None
+    for path in reversed(list(_catalogues(folders, language))):
+        found = _translations(path)
+        if chain:
+            found.add_fallback(chain)
+        chain = found
+    return Words(language, _locale(language), chain or gettext.NullTranslations())
+
+
+def direction_of(language: str) -> str:
+    """Return "ltr" or "rtl": how text in the language (a BCP 47 tag) runs."""
+    parts = language.lower().split("-")
+    if len(parts) > 1 and len(parts[1]) == 4:
+        return "rtl" if _RIGHT_TO_LEFT_SCRIPT.fullmatch(parts[1]) else "ltr"
+    return "rtl" if _RIGHT_TO_LEFT.fullmatch(parts[0]) else "ltr"
+
+
+def _catalogues(folders: Sequence[Path], language: str) -> Iterator[Path]:
+    """Yield the catalogues that there are, the one that counts most first."""
+    parts = language.split("-")
+    tags = ["-".join(parts[:count]) for count in range(len(parts), 0, -1)]
+    for tag in dict.fromkeys([*tags, parts[0].lower(), FALLBACK]):
+        for folder in folders:
+            path = folder / "locales" / tag / CATALOGUE
+            if path.is_file():
+                yield path
+
+
+def _translations(path: Path) -> gettext.GNUTranslations:
+    shown = f"templates/locales/{path.parent.name}/{CATALOGUE}"
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ValueError("it is larger than 1 MB")
+        compiled = _compiled(path.read_bytes(), path.parent.name.replace("-", "_"))
+        return gettext.GNUTranslations(io.BytesIO(compiled))
+    except (LookupError, OSError, ValueError) as error:
+        raise RenderError(
+            f"{shown}: {error}. Nothing was written.",
+            hint="Correct that file; docs/themes.md says how a catalogue is made.",
+        ) from error
+
+
+@lru_cache(maxsize=64)
+def _compiled(content: bytes, language: str) -> bytes:
+    """Return a catalogue's text as gettext reads it; it counts as `language` does or as it says.
+
+    Raises:
+        ValueError: It is no catalogue, or a translation does not fit.
+    """
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import PoFileError, read_po
+
+    for number, line in enumerate(content.decode().splitlines(), 1):
+        if not _PO_LINE.fullmatch(line):  # babel takes off the first and last sign of any line
+            raise ValueError(f"line {number} is neither a message nor a comment: {line[:60]!r}")
+    try:
+        catalogue = read_po(io.BytesIO(content), locale=language, abort_invalid=True)
+    except PoFileError as error:
+        raise ValueError(f"line {error.lineno}: {error}") from error
+    if catalogue.locale is None:  # without one the plural forms would not be kept
+        catalogue.locale = FALLBACK
+    for message in catalogue:
+        _check_forms(message.id, message.string or "")
+    compiled = io.BytesIO()
+    write_mo(compiled, catalogue)
+    return compiled.getvalue()
+
+
+def _check_forms(source: str | Sequence[str], translated: str | Sequence[str]) -> None:
+    """Refuse a translation with a %(name)s that its message has not, a lone %, or a form short."""
+    sources, forms = ((text,) if isinstance(text, str) else text for text in (source, translated))
+    if any(forms) and not all(forms):
+        raise ValueError(f"{source[0]!r} lacks some of its plural forms")
+    known = {name: "" for text in sources for name in _PLACE.findall(text)}
+    for form in forms if any(sources) else ():  # the message without an id is the header
+        try:
+            _ = form % known
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{form!r} does not fit its message: {error}") from error
+
+
+def _locale(language: str) -> Locale:
+    try:
+        return Locale.parse(language, sep="-")
+    except (UnknownLocaleError, ValueError):
+        return Locale(FALLBACK)
