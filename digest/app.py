@@ -121,6 +121,7 @@ class App:
             self.renderer,
             build_message,
             ignored=self.project.settings.checks.ignore,
+            weights={url: path.stat().st_size for url, path in self.local_media().items()},
         )
 
     @contextmanager

@@ -65,6 +65,7 @@ def check_mail(  # noqa: PLR0913 - these parts are what a mail is
     stories: Sequence[tuple[str, str, str]],
     tokens: Mapping[str, int],
     postal_address: str,
+    weights: Mapping[str, int] | None = None,
 ) -> list[Finding]:
     """Return what is wrong in a rendered mail, the worst first; equal mails, equal findings.
 
@@ -76,6 +77,7 @@ def check_mail(  # noqa: PLR0913 - these parts are what a mail is
         stories: Headline, URL and summary of each story, in the order of their ranks.
         tokens: How often each token must stand in the HTML.
         postal_address: The sender's address, one or more lines.
+        weights: Bytes of the pictures that are at hand, by URL.
     """
     parsed = Document(html, stories)
     letter = Letter(
@@ -86,6 +88,7 @@ def check_mail(  # noqa: PLR0913 - these parts are what a mail is
         tokens=tokens,
         postal_address=postal_address,
         known=joined(" ".join(part for story in stories for part in story)),
+        weights=weights or {},
     )
     found = [*_apply(HTML_RULES, parsed, parsed), *_apply(mail.RULES, letter, parsed)]
     return worst_first(found)

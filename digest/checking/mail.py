@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from digest.checking.findings import Fault, Rule, Severity
 from digest.checking.parsing import Document
@@ -13,6 +13,7 @@ from digest.normalising.urls import web_link
 
 LONGEST_SUBJECT = 78
 SHORTEST_PREHEADER, LONGEST_PREHEADER = 40, 130
+HEAVY_PICTURE, HEAVY_PICTURES = 200_000, 1_000_000  # bytes
 CLIPPED = 100_000
 """Bytes of HTML within which the way out must stand, so that no client cuts it off."""
 
@@ -29,7 +30,7 @@ _URL = re.compile(r"https?://\S+|mailto:\S+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """A rendered mail; `known` are the feeds' own words.
+    """A rendered mail; `known` are the feeds' own words, `weights` the bytes of pictures by URL.
 
     The tokens of `digest.merging` are still in it, unless it is one reader's own: `is_filled`.
     """
@@ -41,6 +42,7 @@ class Letter:
     tokens: Mapping[str, int]
     postal_address: str
     known: str
+    weights: Mapping[str, int] = field(default_factory=dict)
     is_filled: bool = False
 
 
@@ -50,6 +52,18 @@ def subject_signs(letter: Letter) -> Iterator[Fault]:
         yield Fault("the mail has no subject")
     elif found := _STEERING.search(letter.subject):
         yield Fault(f"the subject has the control character U+{ord(found[0]):04X}")
+
+
+def picture_weight(letter: Letter) -> Iterator[Fault]:
+    """Find pictures that phones on a weak line wait for."""
+    total = 0
+    for image in letter.document.named("img"):
+        weight = letter.weights.get(image.get("src") or "", 0)
+        total += weight
+        if weight > HEAVY_PICTURE:
+            yield Fault(f"a picture has {weight:,} bytes", image)
+    if total > HEAVY_PICTURES:
+        yield Fault(f"the pictures have {total:,} bytes in all")
 
 
 def subject_length(letter: Letter) -> Iterator[Fault]:
@@ -325,7 +339,12 @@ RULES: tuple[Rule[Letter], ...] = (
     Rule(
         "text-width", Severity.WARNING,
         "Lines of the text part have at most 78 columns, addresses apart",
-        "wrap them with the filter wordwrap(72)", text_width,
+        "wrap them with the filter wrapped", text_width,
+    ),
+    Rule(
+        "picture-weight", Severity.WARNING,
+        "A picture of the newsletter's own has at most 200,000 bytes, all of them 1,000,000",
+        "save it smaller, or with a stronger compression", picture_weight,
     ),
     Rule(
         "subject-length", Severity.WARNING,

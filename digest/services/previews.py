@@ -41,6 +41,7 @@ class PreviewService:
         renderer: Makes the mail.
         messages: Makes its bytes.
         ignored: The checks whose findings are left out of a preview, each with the reason.
+        weights: Bytes of the newsletter's own pictures, by URL.
     """
 
     def __init__(
@@ -50,7 +51,9 @@ class PreviewService:
         messages: MessageBuilder,
         *,
         ignored: Mapping[str, str],
+        weights: Mapping[str, int],
     ) -> None:
+        self._weights = weights
         self._ignored = ignored
         self._newsletter = newsletter
         self._renderer = renderer
@@ -91,6 +94,7 @@ class PreviewService:
             ],
             tokens=count_tokens(html),
             postal_address=self._newsletter.postal_address,
+            weights=self._weights,
         )
 
     def _values(self, edition: Edition, reader: str) -> Mapping[str, str]:

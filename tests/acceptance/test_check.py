@@ -236,3 +236,11 @@ def test_lines_of_a_message_are_not_told_as_lines_of_its_file(
 def test_larger_file_than_any_mail_is_refused(digest: Digest, tmp_path: Path) -> None:
     (tmp_path / "large.html").write_bytes(b"x" * 5_000_001)
     digest("check", tmp_path / "large.html").refuses(2, "larger than 5 MB")
+
+
+def test_heavy_picture_of_ones_own_is_told(digest: Digest, project: Path) -> None:
+    picture = project / "config" / "media" / "lead.jpg"
+    picture.write_bytes(picture.read_bytes() + b"\0" * 200_000)
+    digest("collect", "--now", NOW)
+    told = digest("check", "--json", "--now", NOW)
+    assert [check["rule"] for check in told.document["checks"]] == ["picture-weight"]

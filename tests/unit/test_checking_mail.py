@@ -23,6 +23,7 @@ UNSUBSCRIBE, ADDRESS = TOKENS["unsubscribe_url"], TOKENS["address"]
 MAPS = "خرائط تعمل بلا شبكة"
 NOTES = "https://news.example.com/notes"
 INBOX = "https://actu.example.org/courrier?lang=fr"
+PICTURE = "https://news.example.com/media/notes.jpg"
 LINE = "The week in apps, told in three short stories."
 STORIES = (
     ("Notes that keep", NOTES, "An app for notes now keeps them when the phone is gone."),
@@ -40,6 +41,7 @@ class Mail:
     stories: tuple[tuple[str, str, str], ...] = STORIES
     postal_address: str = "App News Weekly, 1 Example Street,\n12345 Example"
     tokens: Mapping[str, int] | None = None
+    weights: Mapping[str, int] | None = None
 
     def check(self) -> list[Finding]:
         return check_mail(
@@ -50,6 +52,7 @@ class Mail:
             stories=self.stories,
             tokens=count_tokens(self.html) if self.tokens is None else self.tokens,
             postal_address=self.postal_address,
+            weights=self.weights,
         )
 
     def having(self, part: str, before: str, after: str) -> "Mail":
@@ -96,6 +99,7 @@ FAULTS = (
     ("text-stories", CLEAN.having("text", "Notes that keep", "Notes")),
     ("text-stories", CLEAN.having("text", INBOX, "https://actu.example.org/")),
     ("text-stories", CLEAN.swapped("text", "Notes that keep", "Un courrier plus calme")),
+    ("picture-weight", replace(CLEAN, weights={PICTURE: 200_001})),
     ("receipt-reason", CLEAN.having("html", ADDRESS, "you")),
     ("preheader-place", CLEAN.having("html", f"<div {HIDDEN}>{CLEAN.preheader}", "<div>")
         .having("html", "<!--[if", f"<p>{CLEAN.preheader}</p><!--[if")),
