@@ -92,6 +92,7 @@ def lead(options: Options, label: str, reference: str) -> None:
     with _curating(options) as app:
         edition = app.editions.lead(label, reference, now=app.clock.now())
         _show(app, options.output(), edition)
+        _tell_if_from_elsewhere(app, options.output(), edition, reference)
 
 
 @command.command("pin")
@@ -105,6 +106,7 @@ def pin(options: Options, label: str, reference: str, position: int) -> None:
     with _curating(options) as app:
         edition = app.editions.pin(label, reference, position, now=app.clock.now())
         _show(app, options.output(), edition)
+        _tell_if_from_elsewhere(app, options.output(), edition, reference)
 
 
 @command.command("unpin")
@@ -193,6 +195,15 @@ def edit(options: Options, /, label: str, reference: str, **words: str | None) -
                 now=now,
             )
         _show(app, options.output(), edition)
+
+
+def _tell_if_from_elsewhere(app: App, out: Output, edition: Edition, reference: str) -> None:
+    """Say so when an editor brings in what the ranking would not: too old, or of another week."""
+    now = app.clock.now()
+    article = app.editions.find(reference, edition.period, now=now)
+    ranked = app.editions.ranked(edition.period, now=now)
+    if article.id not in {item.stored.id for item in ranked}:
+        out.note(f"{article.article.title!r} is no candidate of this week; it is in all the same.")
 
 
 def _curating(options: Options) -> App:

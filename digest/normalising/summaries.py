@@ -81,7 +81,8 @@ def summarise(title: str, summary: str, text: str, *, language: str) -> str:
     if SHORTEST <= len(short) <= _LONGEST and not _CUT_OFF.search(short):
         return cut(short, LIMIT, language=language)
     for candidate in (full, short):
-        if len(candidate) >= _LEAST:
+        # A sign of Chinese, Japanese or Korean says about as much as two letters.
+        if len(candidate) + len(_WIDE.findall(candidate)) >= _LEAST:
             return _completed(candidate, language)
     return ""
 

@@ -176,6 +176,18 @@ def test_drafted_edition_says_what_came_since(
     )
 
 
+def test_story_from_another_week_is_brought_in_and_told(
+    digest: Digest, project: Path, server: Loopback
+) -> None:
+    server.pages["/feed"] = Reply(body=rss("One", "Two", "Three"))
+    server.pages["/old"] = Reply(body=rss("Ancient", day=2, host="old.example.com"))
+    use_sources(project, {"My feed": server.url("/feed"), "Old": server.url("/old")})
+    digest("collect", "--now", NOW)
+    assert "no candidate" not in digest("edition", "lead", "Two", "--now", NOW).err
+    told = digest("edition", "lead", "Ancient", "--now", NOW)
+    assert (told.code, "'Ancient' is no candidate of this week" in told.err) == (0, True)
+
+
 def test_common_options_stand_anywhere(digest: Digest, project: Path) -> None:
     for words in ("--json edition list", "edition --json list", "edition list --json"):
         assert "due" in digest(*words.split()).document

@@ -197,3 +197,8 @@ def test_a_summary_is_clean_and_never_too_long(summary: str, text: str, title: s
 )
 def test_words_are_counted_and_letters_without_blanks_as_half_a_word(text: str, words: int) -> None:
     assert count_words(text) == words
+
+
+def test_short_japanese_sentence_is_a_summary() -> None:
+    sentence = "新しい写真アプリが本日公開されました。"
+    assert summarise("写真", sentence, "", language="ja") == sentence
