@@ -234,8 +234,8 @@ def stories_for(
 ) -> tuple[int, ...] | None:
     """Return the indexes of the stories for a reader of `topics`, or None where it is all of them.
 
-    The lead is for everybody. A reader whose topics leave fewer than `minimum` stories gets the
-    whole edition, because a mail of nearly nothing serves nobody.
+    The lead is for everybody. A reader whose topics leave fewer than `minimum` stories, or the
+    lead alone, gets the whole edition, because a mail of nearly nothing serves nobody.
     """
     wanted = {topic.casefold() for topic in topics}
     kept = tuple(
@@ -243,7 +243,7 @@ def stories_for(
         for index, story in enumerate(stories)
         if story.lead or wanted & {topic.casefold() for topic in story.topics}
     )
-    return kept if wanted and minimum <= len(kept) < len(stories) else None
+    return kept if wanted and max(minimum, 2) <= len(kept) < len(stories) else None
 
 
 def make_subject(stories: Sequence[Story], words: Words) -> str:
@@ -254,6 +254,7 @@ def make_subject(stories: Sequence[Story], words: Words) -> str:
     in_words = words.language.startswith("en") and more < len(NUMBERS)
     count = NUMBERS[more] if in_words else str(more)
     tail = words.ngettext(", and %(count)s more", ", and %(count)s more", more, count=count)
+    tail = tail.replace("\n", " ")[: SUBJECT_LENGTH // 2]
     return shorten(stories[0].headline.rstrip(".!?…"), SUBJECT_LENGTH - len(tail)) + tail
 
 

@@ -12,6 +12,7 @@ from zoneinfo import available_timezones
 import msgspec
 
 from digest.errors import ConfigError
+from digest.normalising.urls import web_link
 from digest.settings import (
     Section,
     Settings,
@@ -371,7 +372,10 @@ def _faults(settings: Settings, bad: Set[str]) -> Iterator[tuple[str, str]]:
     if not is_sender(letter.sender):
         right = "is for example 'App News Weekly <news@example.com>'"
         yield "newsletter.from", f"is {_shown(letter.sender)}, which is no sender; right {right}"
-    if not letter.public_url.startswith("https://") and not is_loopback(letter.public_url):
+    if not web_link(letter.public_url):
+        shown = _shown(letter.public_url)
+        yield "newsletter.public_url", f"is {shown}, which is no address that a link can lead to"
+    elif not letter.public_url.startswith("https://") and not is_loopback(letter.public_url):
         yield "newsletter.public_url", "must start with https://, because it is not this machine"
     if edition.minimum_stories > edition.stories and "edition.stories" not in bad:
         yield (

@@ -5,8 +5,9 @@ import re
 MAX_LINE = 998
 """Bytes of a line (RFC 5322); a mail server may cut a longer one anywhere."""
 
-_STYLE = re.compile(r"""(\sstyle=)("[^"]*"|'[^']*')""")
-_ATTRIBUTE = re.compile(r"""(\s(?:bgcolor|color)=)("[^"]*"|'[^']*')""")
+_START = re.compile(r"""<!--.*?-->|<[A-Za-z](?:[^<>"']|"[^"]*"|'[^']*')*>""", re.DOTALL)
+_ATTRIBUTE = re.compile(r"""(\s)([\w:-]+)=("[^"]*"|'[^']*')""")
+_COLOURED = frozenset({"style", "bgcolor", "color"})
 _KEPT = re.compile(r"(<style[^>]*>)(.*?)(</style>)", re.DOTALL)
 _RULES = re.compile(r"\{[^{}]*\}")
 _SHORT = re.compile(r"(?<![\w/&])#([0-9a-fA-F]{3})(?![0-9a-fA-F])")
@@ -21,10 +22,21 @@ def finished(html: str) -> str:
     blank between them; lines end where that changes nothing, so that they have at most MAX_LINE
     bytes unless a single word has more.
     """
-    html = _STYLE.sub(lambda found: found[1] + _six_digits(found[2]), html)
-    html = _ATTRIBUTE.sub(lambda found: found[1] + _six_digits(found[2]), html)
+    html = _START.sub(_coloured, html)
     html = _KEPT.sub(lambda found: found[1] + _sheet(found[2]) + found[3], html)
     return "\n".join(_short_lines(line) for line in html.split("\n"))
+
+
+def _coloured(tag: re.Match[str]) -> str:
+    """Return a start tag with six-digit colours; a comment, and what is only text, stays."""
+    if tag[0].startswith("<!--"):
+        return tag[0]
+
+    def attribute(found: re.Match[str]) -> str:
+        value = _six_digits(found[3]) if found[2] in _COLOURED else found[3]
+        return f"{found[1]}{found[2]}={value}"
+
+    return _ATTRIBUTE.sub(attribute, tag[0])
 
 
 def _six_digits(css: str) -> str:

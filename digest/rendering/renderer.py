@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment
 
 from digest.errors import RenderError
-from digest.merging import TOKENS, count_tokens
+from digest.merging import TOKENS, compile_variant, count_tokens
 from digest.model.editions import Edition, Variant
 from digest.rendering.environment import make_environment, render_template
 from digest.rendering.finishing import finished
@@ -62,7 +62,7 @@ class MailRenderer:
         text = _tidied(render_template(self._environment, "edition.txt.j2", values))
         _require_tokens(html, "edition.html.j2")
         _require_tokens(text, "edition.txt.j2", names=("unsubscribe_url",))
-        return Variant(
+        variant = Variant(
             subject=mail.subject,
             preheader=mail.preheader,
             html=html,
@@ -70,6 +70,8 @@ class MailRenderer:
             tokens=count_tokens(html),
             sha256=_digest(mail.subject, mail.preheader, html, text),
         )
+        _require_whole(variant)
+        return variant
 
     def render_document(self, edition: Edition) -> str:
         """Return the mail's HTML as its templates make it, before the base sheet is inlined.
@@ -116,6 +118,18 @@ class MailRenderer:
             "base_css": [f"{theme}/base.css.j2", "css/base.css.j2"],
             "enhance_css": [f"{theme}/enhance.css.j2", "css/enhance.css.j2"],
         }
+
+
+def _require_whole(variant: Variant) -> None:
+    """Raise if the variant could not be put together for a reader."""
+    try:
+        compile_variant(variant)
+    except ValueError as error:
+        raise RenderError(
+            f"templates/edition.html.j2 or edition.txt.j2 cannot be used: {error}. "
+            "Nothing was written.",
+            hint="docs/templates.md says where tokens and marks stand.",
+        ) from error
 
 
 def _tidied(text: str) -> str:

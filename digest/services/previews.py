@@ -4,11 +4,13 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from digest.checking import Finding, Severity, check_mail, without_ignored
 from digest.merging import compile_variant, count_tokens, shown_link, shown_text
 from digest.model.editions import Edition, Story, Variant
 from digest.model.messages import Envelope
+from digest.normalising.urls import web_link
 from digest.ports import MessageBuilder, Renderer
 from digest.settings import NewsletterSettings
 
@@ -98,7 +100,7 @@ class PreviewService:
         )
 
     def _values(self, edition: Edition, reader: str) -> Mapping[str, str]:
-        public = self._newsletter.public_url.rstrip("/")
+        public = web_link(self._newsletter.public_url).rstrip("/")
         return {
             "address": reader,
             "unsubscribe_url": f"{public}/u/preview",
@@ -116,7 +118,8 @@ class PreviewService:
     ) -> bytes:
         html, text = bodies
         letter = self._newsletter
-        host = letter.public_url.partition("://")[2].partition("/")[0].partition(":")[0]
+        host = urlsplit(web_link(letter.public_url)).hostname or ""
+        host = "localhost" if ":" in host else host  # an IPv6 address is no name for an identifier
         return self._messages(
             Envelope(
                 sender=letter.sender,

@@ -123,4 +123,5 @@ def test_reader_of_few_topics_gets_the_lead_and_theirs_or_the_whole_edition() ->
     assert stories_for(stories, ["GAMES"], minimum=3) == (0, 1, 2, 4)
     assert stories_for(stories, ["Privacy"], minimum=3) is None
     assert stories_for(stories, [], minimum=1) is None
+    assert stories_for(stories, ["Cooking"], minimum=1) is None
     assert stories_for(stories[:5], ["apps", "games", "privacy"], minimum=3) is None

@@ -159,6 +159,10 @@ def test_three_wrong_keys_are_told_together_each_with_what_would_be_right(tmp_pa
 
 
 WRONG: list[tuple[str, str]] = [
+    (
+        '[newsletter]\npublic_url = "https://news.example.com:99999"',
+        "newsletter.public_url is 'https://news.example.com:99999', which is no address",
+    ),
     ("[newsleter]", "[newsleter] is not a section; did you mean newsletter?"),
     (
         "[zzz]",

@@ -332,7 +332,7 @@ def test_parts_can_be_put_together_anew(tmp_path: Path, theme: str) -> None:
     (tmp_path / "edition.html.j2").write_text(PARTS)
     newsletter = msgspec.structs.replace(ENGLISH, theme=theme)
     renderer = MailRenderer([tmp_path, TEMPLATES], newsletter)
-    html = renderer.render(rich_edition(1)).html
+    html = renderer.render(rich_edition(0)).html
     tree = lxml_html.fromstring(html)
     assert tree.xpath("string(//h2)") == "A heading"
     assert [d.text_content() for d in tree.xpath("//div[contains(@class,'half')]")] == [
@@ -345,6 +345,24 @@ def test_parts_can_be_put_together_anew(tmp_path: Path, theme: str) -> None:
     assert "<!--[if !mso]><!--><p" in html
     assert tree.xpath("//p[.='For others']")
     assert not tree.xpath("//p[.='For Word']")
+
+
+def test_template_that_marks_its_stories_in_one_part_only_is_refused(tmp_path: Path) -> None:
+    text = (TEMPLATES / "edition.txt.j2").read_text()
+    unmarked = text.replace("{{ mail.marks.begin_story }}", "")
+    unmarked = unmarked.replace("{{ mail.marks.end_story }}", "").replace("mail.marks.place", "1")
+    (tmp_path / "edition.txt.j2").write_text(unmarked)
+    with pytest.raises(RenderError, match="mark different stories"):
+        MailRenderer([tmp_path, TEMPLATES], ENGLISH).render(rich_edition(2))
+
+
+def test_colours_that_a_headline_speaks_of_stay_as_they_are() -> None:
+    words = """Why style="color:#FFF" and bgcolor='#ABC' fail"""
+    story = make_story(1, headline=words, summary=words)
+    mail = MailRenderer([TEMPLATES], ENGLISH).render(make_edition(0, stories=(story,)))
+    tree = lxml_html.fromstring(mail.html)
+    assert tree.xpath("string(//h2)").strip() == words
+    assert words in mail.text
 
 
 def test_columns_have_no_blank_between_them_that_would_break_the_line() -> None:
