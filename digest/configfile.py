@@ -1,5 +1,6 @@
 """Changes to config/digest.toml that keep its comments and order: the only import of tomlkit."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,10 @@ from tomlkit.items import AoT
 
 from digest.errors import ConfigError
 from digest.settings import SourceSettings
+
+_SOURCE = re.compile(r"\s*\[\[\s*source\s*\]\]")
+_TABLE = re.compile(r"\s*\[")
+_IDLE = re.compile(r"\s*(#|$)")
 
 
 def with_values(text: str, values: Mapping[str, str]) -> str:
@@ -51,20 +56,31 @@ def with_source(text: str, source: SourceSettings) -> str:
 
 
 def without_source(text: str, name: str) -> str:
-    """Return the TOML `text` without the [[source]] named `name`.
+    """Return the TOML `text` without the [[source]] named `name`; comments behind it stay.
+
+    Lines are cut here, because tomlkit counts a comment to the table before it.
 
     Raises:
-        ConfigError: `text` is no TOML, or its sources are no tables.
+        ConfigError: `text` is no TOML, its sources are no tables, or it is written in an odd way.
     """
-    document = _parsed(text)
-    sources = _sources(document)
-    for index, table in enumerate(sources):
-        if table.get("name") == name:
-            del sources[index]
-            break
-    if not sources:
-        document.remove("source")
-    return tomlkit.dumps(document)
+    names = [table.get("name") for table in _sources(_parsed(text))]
+    lines = text.splitlines(keepends=True)
+    heads = [number for number, line in enumerate(lines) if _SOURCE.match(line)]
+    start = heads[names.index(name)] if len(heads) == len(names) else 0
+    after = (number for number in range(start + 1, len(lines)) if _TABLE.match(lines[number]))
+    end = next(after, len(lines))
+    while _IDLE.match(lines[end - 1]):
+        end -= 1
+    if end < len(lines) and not lines[end].strip():
+        end += 1  # the empty line that stood between it and what follows
+    rest = "".join(lines[:start] + lines[end:])
+    left = [table.get("name") for table in _parsed(rest).get("source", [])]
+    if left != [other for other in names if other != name]:
+        raise ConfigError(
+            f"The source {name!r} is written in a way that cannot be cut out; nothing was changed.",
+            hint="Take its lines out of config/digest.toml by hand.",
+        )
+    return rest
 
 
 def _sources(document: tomlkit.TOMLDocument) -> AoT:

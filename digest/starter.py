@@ -49,7 +49,7 @@ def make_project(folder: Path, values: Mapping[str, str]) -> MadeProject:
     if (folder / CONFIG).exists():
         raise UsageError(
             f"There is a project in {folder} already; nothing was changed.",
-            hint=f"Use it: cd {folder}, or choose another folder.",
+            hint=f"Use it, in {folder.absolute()}, or choose another folder.",
         )
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file; nothing was changed.", hint="Choose another folder.")

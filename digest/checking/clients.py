@@ -112,6 +112,8 @@ def client_names(text: str) -> tuple[str, ...]:
         UsageError: One of them is not known.
     """
     names = [name.strip().lower() for name in text.split(",") if name.strip()]
+    if not names:
+        raise UsageError("No client is named.", hint=f"There are {', '.join(CLIENTS)}; or all.")
     for name in names:
         if name not in CLIENTS and name != ALL:
             near = difflib.get_close_matches(name, [*CLIENTS, ALL], n=1)

@@ -6,7 +6,8 @@ from typing import Any
 
 from digest.checking.findings import Fault, Rule, Severity
 from digest.checking.parsing import Comment, Document
-from digest.checking.words import RIGHT_TO_LEFT, joined, leftovers, shown
+from digest.checking.words import joined, leftovers, shown
+from digest.normalising.languages import direction_of
 
 CLIPPED = 102_400
 """Bytes of HTML after which Gmail hides the rest (email-html research, 1.2)."""
@@ -78,10 +79,10 @@ def direction(document: Document) -> Iterator[Fault]:
     """Find a frame without its writing direction, or with one that its language does not have."""
     for name, element in _frames(document):
         value = (element.get("dir") or "").lower()
-        code = (element.get("lang") or "").partition("-")[0].lower()
+        code = element.get("lang") or ""
         if value not in ("ltr", "rtl"):
             yield Fault(f"{name} has no dir of ltr or rtl", element)
-        elif (code in RIGHT_TO_LEFT) != (value == "rtl") and _LANGUAGE.fullmatch(code):
+        elif _LANGUAGE.fullmatch(code) and direction_of(code) != value:
             yield Fault(
                 f"{name} has dir={value!r}, but its language {code!r} runs the other way", element
             )

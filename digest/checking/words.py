@@ -5,8 +5,6 @@ from collections.abc import Iterator
 
 from digest.normalising.text import clean_text
 
-RIGHT_TO_LEFT = frozenset({"ar", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi"})
-
 _FILLER = re.compile("[\u00ad\u034f\u2007\u200b-\u200f\u2060\u2800\ufeff]")
 _LEFTOVER = re.compile(
     r"\{\{[^{}]{0,200}\}\}|\{%[^{}]{0,200}%\}|\[\[[^\[\]]{0,200}\]\]|\{\{|\{%|\[\["

@@ -24,7 +24,7 @@ from digest.checking import (
     without_ignored,
     worst_first,
 )
-from digest.cli.options import Options, common_options, edition_option
+from digest.cli.options import Options, common_options, edition_option, not_blank
 from digest.cli.output import Output
 from digest.cli.tables import count
 from digest.merging import compile_variant
@@ -81,7 +81,7 @@ def _may_be_ignored(
     "--clients",
     "names",
     metavar="NAMES",
-    default="",
+    callback=not_blank,
     help="Tell what these clients lack: all, or such as gmail,word (docs/checks.md).",
 )
 @common_options
@@ -95,7 +95,7 @@ def command(options: Options, /, label: str, file: Path | None, **chosen: Any) -
         raise click.UsageError("Name an edition or a file, not both.")
     if options.json and chosen["form"] not in (None, "json"):
         raise click.UsageError(f"Choose one: --json or --format {chosen['form']}.")
-    clients = client_names(chosen["names"])
+    clients = client_names(chosen["names"]) if chosen["names"] else ()
     options.json = options.json or chosen["form"] in ("json", "sarif")
     if file is not None:
         project = find_project(Path.cwd(), os.environ, options.project)
@@ -140,7 +140,7 @@ def _check_file(file: Path, clients: Sequence[str]) -> Checked:
             raise click.UsageError(f"{file} has no HTML part, so there is nothing to check.")
         found = check_message(html, text=parts.text, subject=parts.subject)
     else:
-        html = source.decode("utf-8", "replace").replace("\r\n", "\n")
+        html = source.decode("utf-8-sig", "replace").replace("\r\n", "\n")
         found = check_html(html)
     return Checked(
         name=str(file),

@@ -43,19 +43,20 @@ class Live:
 
         `opened` gets the address as soon as a browser can open it.
         """
-        since = stamps(self._places())
+        since = stamps(self.places())
         self._draw()
         with serving(self.board, port) as address:
             say = self.out.note if self.out.json else self.out.line
             say(f"  Served at  {address} (Ctrl-C ends it)")
             opened(address)
             try:
-                watch(self._places, self._draw, since=since, over=threading.Event())
+                watch(self.places, self._draw, since=since, over=threading.Event())
             except KeyboardInterrupt:
                 self.out.note("\nNothing is served any more. The last good preview stays on disk.")
         return 0
 
-    def _places(self) -> Iterable[Path]:
+    def places(self) -> Iterable[Path]:
+        """Return the files and folders whose changes make the preview anew."""
         project = self.app.project
         own = {project.root, project.templates_root or project.root}
         return (

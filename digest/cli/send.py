@@ -3,7 +3,7 @@
 import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import click
 from digest.app import App
 from digest.checking import Finding, Severity
 from digest.cli import collect
-from digest.cli.options import Options, common_options, edition_option
+from digest.cli.options import Options, common_options, edition_option, not_blank
 from digest.cli.output import Output
 from digest.cli.tables import edition_line, finding_lines, story_table
 from digest.model.editions import Edition
@@ -27,7 +27,9 @@ PREVIEWS = Path("previews")
 @click.command(name="send", short_help="Preview an edition: digest send --preview.")
 @edition_option
 @click.option("--preview", "is_preview", is_flag=True, help="Send nothing; show what would go.")
-@click.option("--as", "reader", metavar="ADDRESS", default="", help="As this reader would get it.")
+@click.option(
+    "--as", "reader", metavar="ADDRESS", callback=not_blank, help="As this reader would get it."
+)
 @click.option("--sample", is_flag=True, help="With the packaged sample articles.")
 @click.option(
     "--out",
@@ -37,7 +39,13 @@ PREVIEWS = Path("previews")
 @click.option(
     "--format", "form", type=click.Choice(["html", "text", "eml"]), help="Only this part, to -o."
 )
-@click.option("-o", "target", metavar="FILE", help="Where --format goes; - is standard output.")
+@click.option(
+    "-o",
+    "target",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    metavar="FILE",
+    help="Where --format goes; - is standard output.",
+)
 @click.option("--serve", is_flag=True, help="Serve it here, and reload it when a template changes.")
 @click.option(
     "--port",
@@ -111,6 +119,9 @@ def _serve(options: Options, app: App, out: Output, chosen: Mapping[str, Any]) -
         folder = chosen["out"] or _folder(current, preview.edition)
         return preview, current.write_preview(preview, folder)
 
+    if not app.project.is_starter or app.project.templates_root:
+        # From here on it is this project, whatever happens to its settings' file meanwhile.
+        options.project = app.project.templates_root or app.project.root
     edition = app.editions.compose(chosen["label"], now=app.clock.now())
     app.editions.require_enough(edition)  # a week without stories ends here, not in the browser
     live = Live(
@@ -120,7 +131,14 @@ def _serve(options: Options, app: App, out: Output, chosen: Mapping[str, Any]) -
         show=lambda preview, files: _show(out, preview, files),
         out=out,
     )
+    _refuse_watched(chosen["out"], live.places())
     return live.run(chosen["port"] or 0, lambda address: _open(out, address, address, chosen))
+
+
+def _refuse_watched(out: Path | None, places: Iterable[Path]) -> None:
+    """Refuse a folder whose every writing would be seen as a change of the templates."""
+    if out is not None and any(out.resolve().is_relative_to(place.resolve()) for place in places):
+        raise click.UsageError(f"--serve watches {out}; let --out name a folder elsewhere.")
 
 
 def _fill_empty_store(app: App, out: Output) -> None:

@@ -82,15 +82,19 @@ def _state(state: SourceState) -> str:
 
 @command.command("test")
 @click.argument("name_or_url", metavar="NAME-OR-URL")
-@click.option("--kind", default="feed", help="What it is, where it is no source of the project.")
+@click.option("--kind", help="What it is, where it is no source of the project (default: feed).")
 @click.option("--allow-private", is_flag=True, help="It is on a private host that you run.")
 @common_options
 @click.pass_obj
-def test(options: Options, name_or_url: str, kind: str, allow_private: bool) -> int:
+def test(options: Options, name_or_url: str, kind: str | None, allow_private: bool) -> int:
     """Fetch one source and show what it brings; nothing is stored."""
     out = options.output()
     with options.open_app() as app:
         known = {source.name: source for source in app.project.settings.source}
+        if name_or_url in known and (kind or allow_private):
+            raise click.UsageError(
+                "--kind and --allow-private are for an address; this source has its own settings."
+            )
         is_address = ":" in name_or_url or (app.project.root / name_or_url).exists()
         if name_or_url not in known and not is_address:
             raise UsageError(
@@ -98,7 +102,10 @@ def test(options: Options, name_or_url: str, kind: str, allow_private: bool) -> 
                 hint="See them: digest source list",
             )
         source = known.get(name_or_url) or SourceSettings(
-            name=name_or_url[:200], kind=kind, url=name_or_url, allow_private=allow_private
+            name=name_or_url[:200],
+            kind=kind or "feed",
+            url=name_or_url,
+            allow_private=allow_private,
         )
         report, articles = app.try_source(source)
     out.document(

@@ -7,6 +7,10 @@ _TAG = re.compile(
 )
 MIN_LETTERS = 40
 _UNTOLD = frozenset({"und", "mul", "mis", "zxx"})  # ISO 639: undetermined, several, none
+_RIGHT_TO_LEFT = re.compile(
+    "ar|arc|azb|ckb|dv|fa|glk|he|iw|ji|khw|ks|lrc|mzn|nqo|pnb|prs|ps|sd|syr|ug|ur|yi"
+)
+_RIGHT_TO_LEFT_SCRIPT = re.compile("adlm|arab|hebr|nkoo|rohg|syrc|thaa")
 
 
 def language_tag(tag: str) -> str:
@@ -36,3 +40,11 @@ def language_of(text: str, *stated: str) -> str:
     found = str(py3langid.classify(text[:1000])[0])
     # English headlines full of names are now and then taken for Nigerian Pidgin.
     return language_tag({"pcm": "en"}.get(found, found))
+
+
+def direction_of(language: str) -> str:
+    """Return "ltr" or "rtl": how text in the language (a BCP 47 tag) runs."""
+    parts = language.lower().split("-")
+    if len(parts) > 1 and len(parts[1]) == 4:
+        return "rtl" if _RIGHT_TO_LEFT_SCRIPT.fullmatch(parts[1]) else "ltr"
+    return "rtl" if _RIGHT_TO_LEFT.fullmatch(parts[0]) else "ltr"

@@ -6,12 +6,14 @@ so that a project can change one word without a tool.
 
 import datetime as dt
 import gettext
+import html
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
@@ -20,14 +22,19 @@ from babel.dates import format_date, format_interval, format_skeleton
 from babel.numbers import format_decimal
 
 from digest.errors import RenderError
+from digest.normalising.languages import direction_of
+
+if TYPE_CHECKING:
+    from babel.messages.catalog import Catalog, Message
 
 FALLBACK = "en"
 CATALOGUE = "mail.po"
 MAX_BYTES = 1_000_000
+MAX_FORMS = 10  # as many as msgstr[0] to msgstr[9] can give
+COUNTED = 1000  # a rule for plurals is tried with every number up to here
 _PO_LINE = re.compile(r'\s*(#.*|((msg(ctxt|id|id_plural|str)(\[\d\])?)?\s*".*"\s*)?)')
 _PLACE = re.compile(r"%\((\w+)\)s")
-_RIGHT_TO_LEFT = re.compile("ar|arc|ckb|dv|fa|he|khw|ks|nqo|ps|sd|syr|ug|ur|yi")
-_RIGHT_TO_LEFT_SCRIPT = re.compile("adlm|arab|hebr|nkoo|rohg|syrc|thaa")
+_PERCENT = re.compile(r"%(?:%|\((\w+)\)s)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +59,10 @@ class Words:
         if self.locale.script:
             return str(self.locale.script)
         likely = get_global("likely_subtags")
-        tags = (f"{self.locale.language}_{self.locale.territory}", self.locale.language)
-        full = next((likely[tag] for tag in tags if tag in likely), "und_Latn")
+        own = self.language.split("-")[0].lower()  # the locale of an unknown language is English
+        tags = (f"{self.locale.language}_{self.locale.territory}", own)
+        other = "und_Arab" if self.direction == "rtl" else "und_Latn"
+        full = next((likely[tag] for tag in tags if tag in likely), other)
         return str(full).split("_")[1]
 
     def gettext(self, message: str, **values: str) -> str:
@@ -80,6 +89,11 @@ class Words:
         return str(format_interval(first, last, "yMMMMd", locale=self.locale))
 
 
+def known_scripts() -> Mapping[str, str]:
+    """Return the English names of scripts by their ISO 15924 codes, such as "Arab"."""
+    return dict(Locale(FALLBACK).scripts)
+
+
 def load_words(folders: Sequence[Path], language: str) -> Words:
     """Return the words of a language.
 
@@ -87,8 +101,8 @@ def load_words(folders: Sequence[Path], language: str) -> Words:
     of `folders`, in the next folder, then the same for English.
 
     Raises:
-        RenderError: A catalogue cannot be read, or a translation does not fit its message. The
-            message names the file.
+        RenderError: A catalogue cannot be read, its rule for plurals does not work, or a
+            translation does not fit its message. The message names the file.
     """
     chain: gettext.NullTranslations | None = None
     for path in reversed(list(_catalogues(folders, language))):
@@ -97,14 +111,6 @@ def load_words(folders: Sequence[Path], language: str) -> Words:
             found.add_fallback(chain)
         chain = found
     return Words(language, _locale(language), chain or gettext.NullTranslations())
-
-
-def direction_of(language: str) -> str:
-    """Return "ltr" or "rtl": how text in the language (a BCP 47 tag) runs."""
-    parts = language.lower().split("-")
-    if len(parts) > 1 and len(parts[1]) == 4:
-        return "rtl" if _RIGHT_TO_LEFT_SCRIPT.fullmatch(parts[1]) else "ltr"
-    return "rtl" if _RIGHT_TO_LEFT.fullmatch(parts[0]) else "ltr"
 
 
 def _catalogues(folders: Sequence[Path], language: str) -> Iterator[Path]:
@@ -140,35 +146,73 @@ def _compiled(content: bytes, language: str) -> bytes:
         ValueError: It is no catalogue, or a translation does not fit.
     """
     from babel.messages.mofile import write_mo
-    from babel.messages.pofile import PoFileError, read_po
 
-    for number, line in enumerate(content.decode().splitlines(), 1):
+    lines = content.decode("utf-8-sig").splitlines()
+    for number, line in enumerate(lines, 1):
         if not _PO_LINE.fullmatch(line):  # babel takes off the first and last sign of any line
             raise ValueError(f"line {number} is neither a message nor a comment: {line[:60]!r}")
-    try:
-        catalogue = read_po(io.BytesIO(content), locale=language, abort_invalid=True)
-    except PoFileError as error:
-        raise ValueError(f"line {error.lineno}: {error}") from error
+    catalogue = _parsed(lines, language)
+    if catalogue.charset.replace("-", "") != "utf8":
+        raise ValueError(f"its header says charset={catalogue.charset}; catalogues are utf-8")
     if catalogue.locale is None:  # without one the plural forms would not be kept
         catalogue.locale = FALLBACK
+    _check_rule(catalogue.plural_expr, catalogue.num_plurals)
     for message in catalogue:
-        _check_forms(message.id, message.string or "")
+        if message.id:  # the one without an id is the header
+            _check_forms(message.id, message.string or "")
     compiled = io.BytesIO()
     write_mo(compiled, catalogue)
     return compiled.getvalue()
 
 
+def _parsed(lines: Sequence[str], language: str) -> "Catalog":
+    """Return the messages of a catalogue's lines; refuse one that comes twice."""
+    from babel.messages.catalog import Catalog
+    from babel.messages.pofile import PoFileError, PoFileParser
+
+    class Strict(Catalog):
+        def __setitem__(self, id: str | list[str] | tuple[str, ...], message: "Message") -> None:
+            if id and self.get(id, message.context):  # babel would keep the first in silence
+                raise ValueError(f"line {message.lineno}: {message.id!r} is there twice")
+            super().__setitem__(id, message)
+            if not 1 <= self.num_plurals <= MAX_FORMS:
+                raise ValueError(f"Plural-Forms says nplurals={self.num_plurals}")
+
+    catalogue = Strict(locale=language)
+    try:
+        PoFileParser(catalogue, abort_invalid=True).parse(lines)
+    except PoFileError as error:
+        raise ValueError(f"line {error.lineno}: {error}") from error
+    return catalogue
+
+
+def _check_rule(rule: str, forms: int) -> None:
+    """Refuse a rule for plurals that some number breaks, or for which it names no form."""
+    try:
+        plural = gettext.c2py(rule)
+        odd = next((n for n in range(COUNTED + 1) if not 0 <= plural(n) < forms), None)
+    except Exception as error:  # the rule is compiled and run: anything can happen
+        raise ValueError(f"the plural rule {rule!r} does not work: {error}") from error
+    if odd is not None:
+        raise ValueError(f"the plural rule {rule!r} has no form of {forms} for the number {odd}")
+
+
 def _check_forms(source: str | Sequence[str], translated: str | Sequence[str]) -> None:
-    """Refuse a translation with a %(name)s that its message has not, a lone %, or a form short."""
+    """Refuse a translation that lacks a form, has a % of its own, or is no plain text."""
     sources, forms = ((text,) if isinstance(text, str) else text for text in (source, translated))
     if any(forms) and not all(forms):
-        raise ValueError(f"{source[0]!r} lacks some of its plural forms")
-    known = {name: "" for text in sources for name in _PLACE.findall(text)}
-    for form in forms if any(sources) else ():  # the message without an id is the header
-        try:
-            _ = form % known
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{form!r} does not fit its message: {error}") from error
+        raise ValueError(f"{sources[0]!r} lacks some of its plural forms")
+    known = {name for text in sources for name in _PLACE.findall(text)}
+    for form in forms:
+        for sign in _PERCENT.finditer(form):
+            if sign[0] != "%%" and sign[1] not in known:
+                names = ", ".join(f"%({name})s" for name in sorted(known)) or "no name"
+                raise ValueError(
+                    f"{form!r} does not fit its message, which has {names}; "
+                    "a percent sign is written %%"
+                )
+        if re.search("[<>]", form) or html.unescape(form) != form:
+            raise ValueError(f"{form!r} is no plain text: no tags, no < or >, no &name;")
 
 
 def _locale(language: str) -> Locale:

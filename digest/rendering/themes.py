@@ -5,17 +5,17 @@ stands out from what is behind it, in light and in dark.
 """
 
 import difflib
-import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_origin
 
 import msgspec
 from msgspec import Meta
 
 from digest.checking.css import colour, contrast
 from digest.errors import ConfigError, RenderError
+from digest.rendering.locales import known_scripts
 from digest.settings import allowed
 
 TOKENS_FILE = "tokens.toml"
@@ -23,8 +23,6 @@ MAX_BYTES = 100_000
 LARGE = 24
 LEAST, LEAST_LARGE = 4.5, 3.0
 """The contrast of text, and of text of LARGE pixels or more (WCAG 2.2, AA)."""
-
-_INDEX = re.compile(r"\[[^\]]*\]")
 
 Hex = Annotated[
     str, Meta(pattern=r"^#[0-9a-f]{6}\Z", description="# and six of 0-9 and a-f, like #1d1b18")
@@ -38,7 +36,6 @@ FontList = Annotated[
         description='names of fonts with commas between, like Georgia, "Times New Roman", serif',
     ),
 ]
-Script = Annotated[str, Meta(pattern=r"^[A-Z][a-z]{3}\Z")]
 Pixels = Annotated[int, Meta(ge=0, le=96)]
 Font = Annotated[int, Meta(ge=13, le=96)]
 
@@ -108,7 +105,7 @@ class Fonts(Part, frozen=True):
 
     text: FontList
     headline: FontList
-    scripts: dict[Script, ScriptFonts]
+    scripts: dict[str, ScriptFonts]
 
 
 class Sizes(Part, frozen=True):
@@ -195,24 +192,24 @@ class Theme(Part, frozen=True):
 
 _Sized = TypeVar("_Sized", Sizes, PhoneSizes)
 
-# Each text, what is behind it, and the size that decides whether it counts as large.
-_PAIRS: tuple[tuple[str, str, str], ...] = (
-    ("ink", "sheet", "headline"),
-    ("text", "sheet", "summary"),
-    ("quiet", "sheet", "kicker"),
-    ("accent", "sheet", "kicker"),
-    ("stars", "sheet", "facts"),
-    ("place", "sheet", "place"),
-    ("ink", "page", "small"),
-    ("quiet", "page", "small"),
-    ("button_text", "button", "button"),
-    ("text", "callout", "intro"),
-    ("quiet", "picture", "small"),
-    ("lead_ink", "lead", "lead_headline"),
-    ("lead_text", "lead", "lead_summary"),
-    ("lead_quiet", "lead", "lead_kicker"),
-    ("lead_accent", "lead", "label"),
-    ("lead_stars", "lead", "lead_facts"),
+# Each text, what is behind it, and all sizes that the sheets and layouts show it in.
+_PAIRS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("ink", "sheet", ("name", "section", "headline")),
+    ("text", "sheet", ("intro", "summary", "facts")),
+    ("quiet", "sheet", ("week", "kicker", "facts")),
+    ("accent", "sheet", ("kicker", "facts")),
+    ("stars", "sheet", ("facts",)),
+    ("place", "sheet", ("place",)),
+    ("ink", "page", ("small",)),
+    ("quiet", "page", ("small",)),
+    ("button_text", "button", ("button",)),
+    ("text", "callout", ("intro",)),
+    ("quiet", "picture", ("week", "small")),
+    ("lead_ink", "lead", ("lead_headline",)),
+    ("lead_text", "lead", ("lead_summary", "lead_facts")),
+    ("lead_quiet", "lead", ("lead_kicker", "lead_facts")),
+    ("lead_accent", "lead", ("label", "lead_kicker")),
+    ("lead_stars", "lead", ("facts", "lead_facts")),
 )
 
 
@@ -232,16 +229,12 @@ def load_theme(folders: Sequence[Path], name: str, *, script: str = "Latn") -> T
     path = _file(folders, name)
     shown = f"templates/themes/{name}/{TOKENS_FILE}"
     table = _read(path, shown)
-    wrong = list(_key_faults(Theme, table, ""))
+    wrong = list(_faults(Theme, table, ""))
     if not wrong:
-        try:
-            theme = msgspec.convert(table, Theme)
-        except msgspec.ValidationError as error:
-            wrong = [_told(str(error), table)]
-        else:
-            wrong = list(_faint(theme))
-            if not wrong:
-                return _in_script(theme, script)
+        theme = msgspec.convert(table, Theme)
+        wrong = list(_faint(theme))
+        if not wrong:
+            return _in_script(theme, script)
     raise _broken(shown, wrong)
 
 
@@ -279,13 +272,22 @@ def _read(path: Path, shown: str) -> dict[str, Any]:
         raise _broken(shown, [f"it cannot be read: {error}"]) from error
 
 
-def _key_faults(kind: Any, table: Any, place: str) -> Iterator[str]:
-    """Yield each key that is missing or unknown, in all tables."""
-    if not isinstance(kind, type) or not issubclass(kind, Part):
-        return
-    if not isinstance(table, dict):
-        yield f"{place.rstrip('.')} must be a table"
-        return
+def _faults(kind: Any, value: Any, name: str) -> Iterator[str]:
+    """Yield what is wrong with the table or token `name`: keys and values, in all tables."""
+    is_table = isinstance(kind, type) and issubclass(kind, Part)
+    if not is_table and get_origin(kind) is not dict:
+        try:
+            msgspec.convert(value, kind)
+        except msgspec.ValidationError:
+            yield f"{name} is {value!r}, and must be {_right(kind)}"
+    elif not isinstance(value, dict):
+        yield f"{name} must be a table"
+    else:
+        place = f"{name}." if name else ""
+        yield from _table_faults(kind, value, place) if is_table else _script_faults(value, place)
+
+
+def _table_faults(kind: type[Part], table: Mapping[str, Any], place: str) -> Iterator[str]:
     fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
     for key in sorted(table.keys() - fields.keys()):
         near = difflib.get_close_matches(key, fields, n=1, cutoff=0.5)
@@ -297,36 +299,35 @@ def _key_faults(kind: Any, table: Any, place: str) -> Iterator[str]:
         if key not in table:
             yield f"{place}{key} is missing"
         else:
-            yield from _key_faults(inner, table[key], f"{place}{key}.")
+            yield from _faults(inner, table[key], f"{place}{key}")
 
 
-def _told(error: str, table: Any) -> str:
-    """Return msgspec's message with the value and what it may be."""
-    _, _, path = error.partition(" - at `")
-    keys = _INDEX.sub("", path.rstrip("`")).removeprefix("$.").split(".")
-    kind: Any = Theme
-    value: Any = table
-    for key in keys:
-        fields = (
-            {field.name: field.type for field in msgspec.structs.fields(kind)}
-            if isinstance(kind, type) and issubclass(kind, Part)
-            else {}
+def _script_faults(table: Mapping[str, Any], place: str) -> Iterator[str]:
+    """Yield each key that is no script, and what is wrong with the fonts of those that are."""
+    scripts = known_scripts()
+    for key, fonts in table.items():
+        if key in scripts:
+            yield from _faults(ScriptFonts, fonts, f"{place}{key}")
+            continue
+        near = difflib.get_close_matches(key.capitalize()[:60], [*scripts, *scripts.values()], n=1)
+        meant = next((code for code in scripts if near and near[0] in (code, scripts[code])), None)
+        yield f"{place}{key[:60]} is no script; " + (
+            f"did you mean {meant}?" if meant else "it must be a code of ISO 15924, like Arab"
         )
-        if key not in fields:
-            return f"{'.'.join(keys)} is not right: {error.partition(' - at')[0]}"
-        kind, value = fields[key], value[key]
+
+
+def _right(kind: Any) -> str:
+    """Return in words what a token of the type `kind` may be."""
     if isinstance(kind, type):
         pair = "font size and line height" if kind is Size else "top and bottom"
-        return f"{'.'.join(keys)} is {value!r}, and must be [{pair}] in whole pixels"
-    return f"{'.'.join(keys)} is {value!r}, and must be {allowed(kind)}"
+        return f"[{pair}] in whole pixels"
+    return allowed(kind)
 
 
 def _faint(theme: Theme) -> Iterator[str]:
-    """Yield each text that does not stand out from what is behind it."""
-    for text, ground, size in _PAIRS:
-        font = getattr(theme.sizes, size).font
-        if size in ("headline", "lead_headline", "place"):
-            font = min(font, getattr(theme.phone, size).font)
+    """Yield each text that does not stand out from what is behind it where it is smallest."""
+    for text, ground, names in _PAIRS:
+        font, size = _smallest(theme, names)
         least = LEAST_LARGE if font >= LARGE else LEAST
         for scheme in ("light", "dark"):
             one, other = (
@@ -335,8 +336,18 @@ def _faint(theme: Theme) -> Iterator[str]:
             if one and other and (ratio := contrast(one, other)) < least:
                 yield (
                     f"colours.{text} on colours.{ground} has a contrast of {ratio:.2f} to 1 in "
-                    f"{scheme} mails, and {least:g} is needed"
+                    f"{scheme} mails, and {least:g} is needed, as {size} is {font} pixels"
                 )
+
+
+def _smallest(theme: Theme, names: Sequence[str]) -> tuple[int, str]:
+    """Return the smallest font size of those, phones included, and the token that sets it."""
+    return min(
+        (getattr(sizes, name).font, f"{table}.{name}")
+        for table, sizes in (("sizes", theme.sizes), ("phone", theme.phone))
+        for name in names
+        if hasattr(sizes, name)
+    )
 
 
 def _in_script(theme: Theme, script: str) -> Theme:

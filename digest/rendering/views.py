@@ -16,9 +16,10 @@ from zoneinfo import ZoneInfo
 from digest.merging import MARKS, TOKENS, shown_link, shown_text
 from digest.model.articles import Image
 from digest.model.editions import Edition, Story
+from digest.normalising.languages import direction_of
 from digest.normalising.text import clean_text
 from digest.normalising.urls import domain
-from digest.rendering.locales import Words, direction_of
+from digest.rendering.locales import Words
 from digest.rendering.themes import Theme
 from digest.settings import NewsletterSettings
 

@@ -199,3 +199,19 @@ def test_verbose_run_tells_the_cause(digest: Digest, project: Path) -> None:
     path.write_bytes(b"no database " * 100)
     assert "Cause: " not in digest("collect").err
     assert "Cause: DatabaseError" in digest("collect", "-v").err
+
+
+def test_comments_around_a_source_outlive_it(
+    digest: Digest, project: Path, server: Loopback
+) -> None:
+    server.pages["/feed"] = Reply(body=rss("One"))
+    path = project / "config" / "digest.toml"
+    head = path.read_text()
+    head, tail = head[: head.index("# Two sources")], head[head.index("[delivery]") :]
+    one = f'[[source]]\nname = "One"\nurl = "{server.url("/feed")}"\ntopics = [\n  "a",\n]\n'
+    two = one.replace('"One"', '"Two"')
+    path.write_text(f"{head}{one}\n# about Two\n{two}\n# about the delivery\n{tail}")
+    assert digest("source", "remove", "One").code == 0
+    assert path.read_text() == f"{head}# about Two\n{two}\n# about the delivery\n{tail}"
+    assert digest("source", "remove", "Two").code == 0
+    assert path.read_text() == f"{head}# about Two\n# about the delivery\n{tail}"

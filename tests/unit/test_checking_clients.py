@@ -213,7 +213,8 @@ def test_tool_cuts_the_table_out_of_a_package(tmp_path: Path) -> None:
 
 def test_names_of_clients_are_read_as_people_write_them() -> None:
     assert client_names(" Gmail, word,") == ("gmail", "word")
-    assert client_names("") == ()
+    with pytest.raises(UsageError, match="No client is named"):
+        client_names(" , ")
     assert client_names("word,ALL") == tuple(CLIENTS)
 
 

@@ -308,3 +308,11 @@ def test_hostile_html_takes_little_time(text: str) -> None:
     before = time.process_time()
     assert check_html(text)
     assert time.process_time() - before < 10
+
+
+@pytest.mark.parametrize("tag", ["ku-Arab", "pa-Arab", "nqo", "arc", "az-Arab", "iw"])
+def test_language_that_runs_to_the_left_may_say_so(tag: str) -> None:
+    html = '<html lang="{0}" dir="{1}"><div role="article" lang="{0}" dir="{1}">x</div></html>'
+    for direction, faults in (("rtl", 0), ("ltr", 2)):
+        found = check_html(html.format(tag, direction))
+        assert sum(finding.rule == "direction" for finding in found) == faults

@@ -2,6 +2,7 @@ import datetime as dt
 import re
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -76,6 +77,10 @@ def written(folder: Path, text: str, language: str = "de") -> Path:
     path.parent.mkdir(parents=True)
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     return folder
+
+
+def translated(folder: Path, text: str, message: str = "New") -> Path:
+    return written(folder, f'msgid "{message}"\nmsgstr "{text}"\n')
 
 
 def test_six_languages_are_shipped() -> None:
@@ -153,6 +158,15 @@ def test_no_number_is_without_words(number: int, language: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("others", "says"),
+    [(1, "خبر 1، وخبر آخر"), (2, "خبر 1، وخبران آخران"), (3, "خبر 1، و3 أخبار أخرى")],
+)
+def test_arabic_subject_counts_one_and_two_without_a_figure(others: int, says: str) -> None:
+    stories = [make_story(number, headline=f"خبر {number}") for number in range(1, others + 2)]
+    assert curation.make_subject(stories, words("ar")) == says
+
+
+@pytest.mark.parametrize(
     ("language", "direction", "script"),
     [
         ("en", "ltr", "Latn"),
@@ -166,6 +180,9 @@ def test_no_number_is_without_words(number: int, language: str) -> None:
         ("ko", "ltr", "Kore"),
         ("az-Arab", "rtl", "Arab"),
         ("xx", "ltr", "Latn"),
+        ("iw", "rtl", "Hebr"),
+        ("ji", "rtl", "Hebr"),
+        *((tag, "rtl", "Arab") for tag in ("prs", "pnb", "lrc", "mzn", "glk", "azb", "azb-IR")),
     ],
 )
 def test_direction_and_script_are_those_of_the_language(
@@ -215,6 +232,62 @@ def test_project_brings_a_language_of_its_own(tmp_path: Path) -> None:
     assert words("it", own).gettext("Unsubscribe") == "Unsubscribe"
 
 
+def test_catalogue_of_windows_is_read_like_any_other(tmp_path: Path) -> None:
+    head = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\n'
+    text = "\ufeff" + head + 'msgid "New"\nmsgstr "Völlig neu"\n'
+    assert words("de", written(tmp_path, text.replace("\n", "\r\n"))).gettext("New") == "Völlig neu"
+
+
+def test_percent_sign_is_written_twice_and_read_once(tmp_path: Path) -> None:
+    assert words("de", translated(tmp_path, "100 %% neu")).gettext("New") == "100 % neu"
+
+
+@pytest.mark.parametrize("text", ["R&D", "AT&T & co", "„neu“", "l’un", 'so "new"', "5&6;"])
+def test_plain_text_is_no_markup(tmp_path: Path, text: str) -> None:
+    own = translated(tmp_path, text.replace('"', '\\"'))
+    assert words("de", own).gettext("New") == text
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_translation_with_quotes_does_not_leave_its_attribute(tmp_path: Path, theme: str) -> None:
+    own = written(tmp_path, 'msgid "email"\nmsgstr "the \\" onclick=\\"x & mail"\n', "en")
+    renderer = MailRenderer([own, TEMPLATES], NewsletterSettings(theme=theme))
+    document = lxml_html.fromstring(renderer.render(make_edition()).html)
+    (wrapper,) = document.xpath("//*[@role='article']")
+    assert wrapper.get("aria-roledescription") == 'the " onclick="x & mail'
+    assert wrapper.get("onclick") is None
+
+
+@given(st.text(st.sampled_from("%()sd 0%&;#x3<votes"), max_size=12))
+def test_translation_is_refused_or_can_be_said(text: str) -> None:
+    with TemporaryDirectory() as folder:
+        own = translated(Path(folder), text, "%(votes)s so far")
+        try:
+            spoken = words("de", own)
+        except RenderError:
+            return
+        said = spoken.gettext("%(votes)s so far", votes="7")
+        assert said == (text.replace("%(votes)s", "7").replace("%%", "%") or "7 so far")
+
+
+@given(st.text(st.sampled_from("n%?:()0123 =!<&|*/-"), max_size=12))
+def test_plural_rule_is_refused_or_counts(rule: str) -> None:
+    text = counted(rule) + 'msgid "%(votes)s vote"\nmsgid_plural "%(votes)s votes"\n'
+    with TemporaryDirectory() as folder:
+        own = written(Path(folder), text + 'msgstr[0] "own"\nmsgstr[1] "own"\n')
+        try:
+            spoken = words("de", own)
+        except RenderError:
+            return
+    for number in range(201):
+        assert spoken.ngettext("%(votes)s vote", "%(votes)s votes", number, votes="") == "own"
+
+
+def counted(rule: str, forms: int = 2) -> str:
+    """Return a catalogue without words that counts by `rule`."""
+    return f'msgid ""\nmsgstr "Plural-Forms: nplurals={forms}; plural={rule};\\n"\n\n'
+
+
 FORMS = 'msgid ""\nmsgstr "Plural-Forms: nplurals=2; plural=(n != 1);\\n"\n'
 
 
@@ -230,6 +303,28 @@ FORMS = 'msgid ""\nmsgstr "Plural-Forms: nplurals=2; plural=(n != 1);\\n"\n'
         ('msgid ""\nmsgstr "Language: zz\\nPlural-Forms: nplurals=1; plural=n.x;\\n"\n', "plural"),
         ('msgid "New"\nmsgstr "caf\udce9"\n', "decode"),
         ("# long\n" * 150_000, "larger than 1 MB"),
+        ('msgid "New"\nmsgstr "%s"\n', "a percent sign is written %%"),
+        ('msgid "New"\nmsgstr "%d"\n', "a percent sign is written %%"),
+        ('msgid "New"\nmsgstr "100% off"\n', "a percent sign is written %%"),
+        ('msgid "New"\nmsgstr "100%%%"\n', "a percent sign is written %%"),
+        ('msgid "%(a)s"\nmsgstr "%(a)s %(b)s"\n', "which has %(a)s"),
+        (counted("n % 0"), "'n % 0' does not work"),
+        (counted("n"), "no form of 2 for the number 2"),
+        (counted("n == 150 ? 2 : 0"), "for the number 150"),
+        (counted("0 - n"), "no form of 2 for the number 1"),
+        (counted("n ** n"), "does not work"),
+        (counted("0", 0), "nplurals=0"),
+        (counted("0", 1_000_000_000), "nplurals=1000000000"),
+        ('msgid ""\nmsgstr "Content-Type: text/plain; charset=latin-1\\n"\n', "charset=latin-1"),
+        ('msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-7\\n"\n', "charset=utf-7"),
+        ('msgid ""\nmsgstr "Content-Type: text/plain; charset=none\\n"\n', "charset=none"),
+        ('msgid "New"\nmsgstr "<b>Neu"\n', "no plain text"),
+        ('msgid "New"\nmsgstr "Neu -->"\n', "no plain text"),
+        ('msgid "New"\nmsgstr "&copy; Neu"\n', "no plain text"),
+        ('msgid "New"\nmsgstr "&copy Neu"\n', "no plain text"),
+        ('msgid "New"\nmsgstr "Neu&#1;"\n', "no plain text"),
+        ('msgid "New"\nmsgstr "Neu&#x3c;b"\n', "no plain text"),
+        ('msgid "New"\nmsgstr "A"\n\nmsgid "New"\nmsgstr "B"\n', "line 4: 'New' is there twice"),
     ],
 )
 def test_broken_catalogue_is_one_sentence_with_its_file(

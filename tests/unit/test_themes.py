@@ -108,8 +108,15 @@ def test_theme_that_does_not_exist_is_told_with_those_that_do(tmp_path: Path, na
         (r"^story = \[22, 24\]", "story = 22", "spacing.story is 22, and must be [top and bottom]"),
         (r'^kicker = "above"', 'kicker = "left"', "layout.kicker is 'left', and must be one of"),
         (r"^headline = 'Geor", "headline = '</style>Geor", "fonts.headline is '</style>Georgia"),
-        (r"^leading = 108", "leading = 8", "fonts.scripts.leading is not right"),
-        (r"^\[fonts.scripts.Arab\]", "[fonts.scripts.arabic]", "fonts.scripts"),
+        (r"^leading = 108", "leading = 8", "fonts.scripts.Arab.leading is 8, and must be a whole"),
+        (r"^leading = 108", "leding = 108", "fonts.scripts.Arab.leding is no token; did you mean"),
+        (r"^leading = 105", "", "fonts.scripts.Jpan.leading is missing"),
+        (r"^text = '\"Hira", "text = ';\"Hira", "fonts.scripts.Jpan.text is ';\"Hiragino"),
+        (r"scripts.Arab\]", "scripts.arab]", "fonts.scripts.arab is no script; did you mean Arab?"),
+        (r"scripts.Arab\]", "scripts.arabic]", "scripts.arabic is no script; did you mean Arab?"),
+        (r"scripts.Jpan\]", "scripts.Jpn]", "fonts.scripts.Jpn is no script; did you mean Jpan?"),
+        (r"scripts.Arab\]", 'scripts."#1"]', "fonts.scripts.#1 is no script; it must be a code"),
+        (r"^\[fonts.scripts.Arab\][^[]*", "[fonts.scripts]\nArab = 'Georgia'\n", "Arab must be a"),
         (r"^\[colours\]", "[colours", "it cannot be read: "),
         (r"^# The", "é" * 60_000 + "# The", "larger than 100 kB"),
     ],
@@ -125,33 +132,36 @@ def test_value_where_a_table_belongs_is_told(tmp_path: Path) -> None:
     assert "layout must be a table" in said
 
 
-def test_all_wrong_keys_are_told_at_once(tmp_path: Path) -> None:
-    said = fault(tmp_path, ("^accent = ", "acent = "), ("^radius = ", "radios = "))
-    for words in ("colours.acent", "colours.accent", "shape.radios", "shape.radius"):
+def test_all_wrong_keys_and_values_are_told_at_once(tmp_path: Path) -> None:
+    changes = [("^accent = ", "acent = "), ("^radius = ", "radios = "), ("^bar = 4", "bar = 99")]
+    said = fault(tmp_path, *changes)
+    for words in ("colours.acent", "colours.accent", "shape.radios", "shape.radius", "shape.bar"):
         assert words in said
 
 
+# Each text, what is behind it, and the size or sizes it is seen in; on phones where it differs.
+SEEN = [
+    ("ink", "sheet", "sizes.name sizes.section sizes.headline phone.name phone.headline"),
+    ("text", "sheet", "sizes.intro sizes.summary sizes.facts"),
+    ("quiet", "sheet", "sizes.week sizes.kicker sizes.facts"),
+    ("accent", "sheet", "sizes.kicker sizes.facts"),
+    ("stars", "sheet", "sizes.facts"),
+    ("place", "sheet", "sizes.place phone.place"),
+    ("ink", "page", "sizes.small"),
+    ("quiet", "page", "sizes.small"),
+    ("button_text", "button", "sizes.button"),
+    ("text", "callout", "sizes.intro"),
+    ("quiet", "picture", "sizes.week sizes.small"),
+    ("lead_ink", "lead", "sizes.lead_headline phone.lead_headline"),
+    ("lead_text", "lead", "sizes.lead_summary sizes.lead_facts"),
+    ("lead_quiet", "lead", "sizes.lead_kicker sizes.lead_facts"),
+    ("lead_accent", "lead", "sizes.label sizes.lead_kicker"),
+    ("lead_stars", "lead", "sizes.facts sizes.lead_facts"),
+]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(
-    ("text", "ground"),
-    [
-        ("ink", "sheet"),
-        ("text", "sheet"),
-        ("quiet", "sheet"),
-        ("accent", "sheet"),
-        ("stars", "sheet"),
-        ("place", "sheet"),
-        ("button_text", "button"),
-        ("text", "callout"),
-        ("quiet", "page"),
-        ("quiet", "picture"),
-        ("lead_ink", "lead"),
-        ("lead_text", "lead"),
-        ("lead_quiet", "lead"),
-        ("lead_accent", "lead"),
-        ("lead_stars", "lead"),
-    ],
-)
+@pytest.mark.parametrize(("text", "ground"), [pair[:2] for pair in SEEN])
 def test_text_that_does_not_stand_out_is_refused_with_both_tokens_and_the_ratio(
     tmp_path: Path, text: str, ground: str, scheme: str
 ) -> None:
@@ -178,6 +188,54 @@ def test_large_text_may_have_less_contrast(
         load_theme([own_theme(tmp_path, *changes)], "mine")
     else:
         assert "colours.place on colours.sheet" in fault(tmp_path, *changes)
+
+
+@pytest.mark.parametrize(
+    ("text", "ground", "size"),
+    [(text, ground, size) for text, ground, sizes in SEEN for size in sizes.split()],
+)
+def test_text_is_judged_by_the_smallest_size_it_is_seen_in(
+    tmp_path: Path, text: str, ground: str, size: str
+) -> None:
+    said = faint_at(tmp_path, text, ground, small=size)
+    words = f"colours.{text} on colours.{ground} has a contrast of 3.03 to 1 in dark mails"
+    assert f"{words}, and 4.5 is needed, as {size} is 23 pixels" in said
+    assert words not in faint_at(tmp_path, text, ground, small="none")
+
+
+def faint_at(folder: Path, text: str, ground: str, *, small: str) -> str:
+    """Return what is said where all text has 24 pixels, that of `small` 23, on a white ground."""
+    grey, white = (f'{{ light = "#000000", dark = "{dark}" }}' for dark in ("#949494", "#ffffff"))
+    own_theme(
+        folder,
+        (rf"^{text} = {{.*", f"{text} = {grey}"),
+        (rf"^{ground} = {{.*", f"{ground} = {white}"),
+    )
+    path = folder / "themes" / "mine" / "tokens.toml"
+    head, *tables = re.split(r"^(?=\[)", path.read_text(), flags=re.MULTILINE)
+    for place, table in enumerate(tables):
+        if table.startswith(("[sizes]", "[phone]")):
+            name = table[1:6]
+            tables[place] = re.sub(
+                r"^(\w+) = .*",
+                lambda m, name=name: f"{m[1]} = [{23 if small == f'{name}.{m[1]}' else 24}, 40]",
+                table,
+                flags=re.MULTILINE,
+            )
+    path.write_text("".join([head, *tables]))
+    with pytest.raises(RenderError) as caught:
+        load_theme([folder], "mine")
+    return caught.value.message
+
+
+def test_number_beside_the_stars_is_text_too(tmp_path: Path) -> None:
+    source = (TEMPLATES / "themes" / "magazine" / "tokens.toml").read_text()
+    source = source.replace("lead_summary = [19, 31]", "lead_summary = [24, 32]")
+    path = tmp_path / "themes" / "mine" / "tokens.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text(source.replace("#dbe6e2", "#6f8f88"))
+    with pytest.raises(RenderError, match=r"colours\.lead_text .* as sizes\.lead_facts is 15 pix"):
+        load_theme([tmp_path], "mine")
 
 
 def test_project_s_tokens_come_before_the_starter_s(tmp_path: Path) -> None:
@@ -301,3 +359,35 @@ def test_starter_is_never_written_to(tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
     MailRenderer([copy], themed(ENGLISH, "magazine")).render(rich_edition(2))
     assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_dark_colours_stay_off_paper(theme: str) -> None:
+    renderer = MailRenderer([TEMPLATES], themed(ENGLISH, theme))
+    mail, page = renderer.render(rich_edition(2)).html, renderer.render_web(rich_edition(2))
+    assert re.findall("@media[^{]*scheme[^{]*", mail) == ["@media (prefers-color-scheme: dark) "]
+    on_screen = "@media screen and (prefers-color-scheme: dark) "
+    assert re.findall("@media[^{]*scheme[^{]*", page) == [on_screen]
+    assert "@media print {" in page
+
+
+@pytest.mark.parametrize("letters", [170, 280])
+def test_document_tells_what_a_story_of_the_compact_theme_takes(letters: int) -> None:
+    told = re.search(rf"([\d,]+) bytes\s+with\s+{letters}\s+letters", DOCUMENT.read_text())
+    assert told
+    renderer = MailRenderer([TEMPLATES], themed(ENGLISH, "compact"))
+    few, many = (
+        len(compile_variant(renderer.render(summarised(n, letters))).whole()[0].encode())
+        for n in (1, 10)
+    )
+    assert (many - few) / 9 == pytest.approx(int(told[1].replace(",", "")), rel=0.03)
+
+
+def summarised(count: int, letters: int) -> Edition:
+    """Return an edition whose summaries all have so many letters of its own words."""
+    edition = rich_edition(count)
+    stories = [
+        replace(s, summary=(f"{s.summary} " * letters)[: letters - 1] + ".")
+        for s in edition.stories
+    ]
+    return replace(edition, stories=tuple(stories))
