@@ -10,7 +10,7 @@ from digest.checking.words import joined, leftovers, shown
 from digest.normalising.languages import direction_of
 
 CLIPPED = 102_400
-"""Bytes of HTML after which Gmail hides the rest (email-html research, 1.2)."""
+"""Bytes of HTML after which Gmail hides the rest."""
 
 NEAR_CLIPPED = 75_000
 DEEPEST = 100

@@ -10,7 +10,7 @@ from digest.checking.parsing import Document, Run
 from digest.checking.words import script, shown
 
 MOST_STYLE, MUCH_STYLE = 16_384, 8_192
-"""Bytes of `<style>`; beyond the first Gmail drops blocks (email-html research, 1.2)."""
+"""Bytes of `<style>`; beyond the first Gmail drops blocks."""
 
 SMALLEST = 13
 LEAST_LINE, LEAST_LINE_CJK = 1.4, 1.6

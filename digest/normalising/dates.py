@@ -1,4 +1,4 @@
-"""When an article was published, as far as it can be believed (collecting research, 1.4, 5.4)."""
+"""When an article was published, as far as it can be believed."""
 
 import datetime as dt
 import re

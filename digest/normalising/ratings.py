@@ -1,4 +1,4 @@
-"""Stars as sources state them, brought to the scale 1–5 (collecting research, 1.9)."""
+"""Stars as sources state them, brought to the scale 1–5."""
 
 import math
 import re

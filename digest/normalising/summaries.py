@@ -1,4 +1,4 @@
-"""Summaries: the first sentences of an article, whole ones (collecting research, 6)."""
+"""Summaries: the first sentences of an article, whole ones."""
 
 import re
 

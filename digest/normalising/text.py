@@ -23,8 +23,8 @@ def clean_text(text: str, *, limit: int = 0) -> str:
     """Return `text` as one tidy line: NFC, single blanks, nothing invisible that steers.
 
     Control characters, bidirectional controls, lone surrogates, noncharacters, private code points
-    and hidden tags are dropped, and so are marks beyond MAX_MARKS on one letter (security
-    research, E4); the joiners that scripts and emoji need stay. Cleaning twice changes nothing.
+    and hidden tags are dropped, and so are marks beyond MAX_MARKS on one letter; the joiners that
+    scripts and emoji need stay. Cleaning twice changes nothing.
 
     Args:
         text: Any text.

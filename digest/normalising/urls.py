@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, quote, unquote, urljoin, urlsplit, urlunsplit
 
 MAX_URL = 2000
 
-# Parameters that name the way a reader came, not the article (collecting research, 3.2).
+# Parameters that name the way a reader came, not the article.
 _TRACKING = re.compile(
     r"(?:utm_\w+|mtm_\w+|mc_[ce]id|mkt_tok|fbclid|gclid|gclsrc|dclid|gbraid|wbraid|msclkid|yclid"
     r"|twclid|ttclid|igshid|igsh|li_fat_id|_hs(?:enc|mi)|hsctatracking|vero_(?:id|conv)|srsltid"

@@ -1,6 +1,6 @@
 """The only import of premailer: the base style sheet goes into the elements, once per variant.
 
-Premailer is right under the rules here and wrong or unsafe beside them (email-html research, 2):
+Premailer is right under the rules here and wrong or unsafe beside them:
 it opens `@import` even with the network off, forgets a lower-case doctype, and mends nothing.
 So it sees our own templates with escaped text only, and its work is checked afterwards.
 """

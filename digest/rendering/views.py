@@ -98,7 +98,7 @@ class MailView:
     """All that the templates of an edition get, under the name `mail`.
 
     `start` and `end` are "left" and "right" in the writing direction: mail clients do not know the
-    logical values (email-html research, 1.7). `tokens` holds what is filled in for each reader.
+    logical values. `tokens` holds what is filled in for each reader.
     `mode` is "mail" or "web"; a page on the web has neither tokens nor marks.
     """
 

@@ -28,7 +28,7 @@ _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 def refused_because(ip: str) -> str | None:
     """Say why a source may not be reached at `ip`, or None when it may.
 
-    The rule (security research, E1): only global unicast addresses, and none that wraps another
+    The rule: only global unicast addresses, and none that wraps another
     address. An IPv4 address written as IPv6 (`::ffff:a.b.c.d`) is judged as what it is.
 
     Args:

@@ -1,8 +1,8 @@
 """Feeds: RSS 0.9x, 1.0 and 2.0, Atom 0.3 and 1.0, and the way to JSON Feed.
 
-Runs in the parser's child process. A feed's text is made well-formed first where it is known how
-(collecting research, 1.2), held against limits that keep the quadratic parts of the feed parser
-out of reach (1.3), and only then parsed, from memory.
+Runs in the parser's child process. A feed's text is made well-formed first where it is known how,
+held against limits that keep the quadratic parts of the feed parser out of reach, and only then
+parsed, from memory.
 """
 
 import datetime as dt

@@ -41,8 +41,8 @@ class FeedSource:
 
         A 304 and a body with the same bytes come back as `unchanged`, unless the settings that
         entries are read by have changed. A permanent redirect is followed at once, and remembered
-        when PROOF_FETCHES over PROOF_TIME agree (collecting research, 2: hosts redirect feeds to
-        maintenance pages).
+        when PROOF_FETCHES over PROOF_TIME agree: hosts redirect feeds to
+        maintenance pages, too.
         """
         state = replace(state, url=state.url or self._settings.url)
         fresh = succeeded(state, now=now)

@@ -1,4 +1,4 @@
-"""A folder of articles: texts in the seed's form, Markdown and saved HTML pages, a file each."""
+"""A folder of articles, a file each: pages saved as text or as HTML, and Markdown."""
 
 import datetime as dt
 import os

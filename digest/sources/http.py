@@ -1,7 +1,7 @@
 """The one door to the internet: a guarded HTTP client.
 
 Feeds choose the addresses that this program asks, so every answer is taken to be hostile until
-shown otherwise (security research, E1 and E2; collecting research, section 2):
+shown otherwise:
 
 * The address is checked when the connection is made, on the resolved IP, on every redirect, so a
   name that resolves differently a moment later gains nothing.

@@ -1,7 +1,7 @@
 """From a stranger's bytes to text, and from markup to plain text.
 
-Nothing of a stranger's HTML goes any further than this (security research, 0.1): tags are taken
-off, entities are decoded once, blocks become breaks.
+Nothing of a stranger's HTML goes any further than this: tags are taken off, entities are decoded
+once, blocks become breaks.
 """
 
 import codecs

@@ -1,9 +1,9 @@
 """Article pages: one entry a page.
 
 Runs in the parser's child process. What a page states for machines is trusted first (JSON-LD or
-microdata of its main article), then its meta elements, then what trafilatura finds in the text
-(collecting research, 1.6). A rating is only read from the main article's own node: on most pages
-that state one it rates a program, a place or the site (1.9).
+microdata of its main article), then its meta elements, then what trafilatura finds in the text. A
+rating is only read from the main article's own node: on most pages that state one it rates a
+program, a place or the site.
 """
 
 import datetime as dt

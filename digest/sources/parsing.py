@@ -1,10 +1,10 @@
 """The killable parser: bytes from strangers are read in child processes with limits.
 
-Limits inside one process do not work: 430 KB of attributes cost a feed parser a minute, and nothing
-in Python can interrupt it (security research, 0.2 and E3). So each body goes to a child that has
-a gigabyte of address space, some seconds of CPU and a deadline; a child that breaks one of them is
-killed and replaced, and only the body that did it is lost. What crosses the pipe is msgpack with
-fixed types, never pickle.
+Limits inside one process do not work: 430 KB of attributes cost a feed parser a minute, and
+nothing in Python can interrupt it. So each body goes to a child that has a gigabyte of address
+space, some seconds of CPU and a deadline; a child that breaks one of them is killed and replaced,
+and only the body that did it is lost. What crosses the pipe is msgpack with fixed types, never
+pickle.
 """
 
 import os

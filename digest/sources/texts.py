@@ -1,8 +1,8 @@
-"""Articles kept as text files: the seed's form, and Markdown with front matter.
+"""Articles kept as text files: the form of a saved page, and Markdown with front matter.
 
-Runs in the parser's child process. The seed's form (collecting research, 1.8) is a page saved as
-text: title; date and category on one line; the title again; paragraphs; "Rate this article:" with
-or without stars; "Related articles". Every part but the title may be missing.
+Runs in the parser's child process. The form of a saved page is one kept as text: title; date and
+category on one line; the title again; paragraphs; "Rate this article:" with or without stars;
+"Related articles". Every part but the title may be missing.
 """
 
 import datetime as dt
@@ -33,7 +33,7 @@ _STARS = re.compile(
 
 
 def parse_text(job: Job) -> Parsed:
-    """Read a file in the seed's form.
+    """Read a file in the form of a saved page.
 
     Raises:
         SourceMalformed: It is empty, or no text at all.

@@ -2,7 +2,7 @@
 
 Headers are encoded by `email.header`, which only writes. The newer header classes of the same
 package read a value before they write it, and some of this interpreter's releases turn an encoded
-word such as `=?utf-8?q?x=0D=0ABcc=3A?=` into a header of its own (security research, 1.3).
+word such as `=?utf-8?q?x=0D=0ABcc=3A?=` into a header of its own.
 """
 
 import datetime as dt

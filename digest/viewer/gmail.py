@@ -1,4 +1,4 @@
-"""What Gmail leaves of a mail: an approximation (email-html research, 1.1 and 1.2; caniemail)."""
+"""What Gmail leaves of a mail: an approximation."""
 
 import re
 from collections.abc import Iterable, Iterator

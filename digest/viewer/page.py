@@ -17,7 +17,7 @@ from digest.viewer.views import panels
 
 FILES = ("index.html", "mail.html", "mail.txt", "mail.eml", "report.json")
 GENERATOR = "digest preview"
-SIZE_LIMIT = 102_400  # bytes of HTML that Gmail shows (email-html research, 1.2)
+SIZE_LIMIT = 102_400  # bytes of HTML that Gmail shows
 SIZE_WARNING = 75_000
 
 

@@ -1,7 +1,7 @@
 """Copies of a mail that show in a browser what kinds of mail clients would do to it.
 
 A copy is for a sandboxed frame: it has no script, loads nothing from the web and follows no link.
-The mail itself is never changed. Client behaviours: email-html research, 1.2, 1.4, 1.5 and 5.
+The mail itself is never changed.
 """
 
 import re

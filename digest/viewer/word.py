@@ -1,4 +1,4 @@
-"""What Word draws, the engine of classic Outlook: an approximation (email-html research, 1.3)."""
+"""What Word draws, the engine of classic Outlook: an approximation."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping

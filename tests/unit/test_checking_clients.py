@@ -1,4 +1,4 @@
-"""What clients lack is told by a table that fits the mail, its licence and the research."""
+"""What clients lack is told by a table that fits the mail, and comes with its licence."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Articles in text files: the seed's form and Markdown with front matter."""
+"""Articles in text files: the form of a saved page and Markdown with front matter."""
 
 import datetime as dt
 
@@ -38,7 +38,7 @@ def markdown(body: str) -> RawEntry:
     ).entries[0]
 
 
-def test_seed_form_gives_title_date_category_and_body_without_the_markers() -> None:
+def test_saved_page_gives_title_date_category_and_body_without_the_markers() -> None:
     entry = text(SEED.format(rating=""))
     assert entry.title == "Chat App Learns To Listen"
     assert (entry.published, entry.topics) == ("Sep 14, 2026", ("App News",))
@@ -56,14 +56,14 @@ def test_seed_form_gives_title_date_category_and_body_without_the_markers() -> N
         ("\n\n★★★★☆ 4,2 (1 vote)", "4,2", "1", "5"),
     ],
 )
-def test_seed_form_reads_stars_with_votes(written: str, value: str, count: str, best: str) -> None:
+def test_saved_page_reads_stars_with_votes(written: str, value: str, count: str, best: str) -> None:
     rating = text(SEED.format(rating=written)).rating
     assert rating is not None
     assert (rating.value, rating.count, rating.best) == (value, count, best)
 
 
 @pytest.mark.parametrize("written", [" 4.6", " soon", " (120 votes)"])
-def test_seed_form_takes_no_rating_from_half_a_statement(written: str) -> None:
+def test_saved_page_takes_no_rating_from_half_a_statement(written: str) -> None:
     assert text(SEED.format(rating=written)).rating is None
 
 
