@@ -18,7 +18,7 @@ def main() -> None:
     names = sys.argv[1:] or list(BENCHMARKS)
     if unknown := set(names) - set(BENCHMARKS):
         sys.exit(f"There is no benchmark {', '.join(sorted(unknown))}: {', '.join(BENCHMARKS)}")
-    for name in names:
+    for name in (known for known in BENCHMARKS if known in names):
         print(f"\n{name}\n{'-' * len(name)}")
         BENCHMARKS[name]()
 

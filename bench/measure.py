@@ -12,7 +12,11 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Seconds on the wall, and the peak resident memory of the process itself in bytes."""
+    """Seconds on the wall, and the peak resident memory of the process itself in bytes.
+
+    The system counts a new process from the memory of the one that starts it, so the peak is never
+    below that of the benchmark; collecting, whose memory matters, therefore runs first.
+    """
 
     seconds: float
     peak_bytes: int
