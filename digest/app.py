@@ -21,6 +21,7 @@ from digest.services.previews import Preview, PreviewService, edition_state, rat
 from digest.settings import DatabaseSettings, SourceSettings
 
 if TYPE_CHECKING:
+    from digest.storage.database import Database
     from digest.viewer.page import PreviewPage
 
 MEDIA = Path("config") / "media"
@@ -64,15 +65,22 @@ class App:
 
     def close(self) -> None:
         """Give back the database's connections, if any were opened."""
-        if "store" in self.__dict__:
-            self.store.close()
+        if "database" in self.__dict__:
+            self.database.close()
 
     @cached_property
     def store(self) -> Store:
         """The database; the first use of a new one creates it."""
-        from digest.storage.store import open_store
+        from digest.storage.store import SqlStore
 
-        return open_store(self.project.database_url)
+        return SqlStore(self.database)
+
+    @cached_property
+    def database(self) -> "Database":
+        """The database itself, which the stores share; the first use of a new one creates it."""
+        from digest.storage.database import open_database
+
+        return open_database(self.project.database_url)
 
     @cached_property
     def editions(self) -> EditionService:
@@ -261,12 +269,12 @@ def upgrade_database(project: Project) -> tuple[str, str]:
         SchemaMismatch: It is of a newer program; nothing was changed.
         StoreError: The database cannot be used.
     """
-    from digest.storage.store import SqlStore
+    from digest.storage.database import Database
 
     if project.is_starter:
         raise UsageError("There is no project here.", hint="Make one first: digest init DIR")
-    store = SqlStore(project.database_url)
+    database = Database(project.database_url)
     try:
-        return store.upgrade()
+        return database.upgrade()
     finally:
-        store.close()
+        database.close()

@@ -5,6 +5,8 @@ DigestError
 ├── UsageError             correct the command
 ├── NothingToSend          wait, or widen the edition's rules
 ├── ChecksFailed           mend the edition or the templates
+├── NotApproved            approve the edition, or confirm the number of readers
+├── TransportError         the provider
 ├── HeldElsewhere          let the other run finish
 ├── SourceError            one source failed; the others go on
 │   ├── SourceUnavailable  it may answer later
@@ -46,6 +48,14 @@ class NothingToSend(DigestError):
 
 class ChecksFailed(DigestError):
     """The mail has an error that readers would see."""
+
+
+class NotApproved(DigestError):
+    """The edition is not approved, or whoever sends it did not confirm the number of readers."""
+
+
+class TransportError(DigestError):
+    """The provider refuses or does not answer; what is not handed over stays planned."""
 
 
 class HeldElsewhere(DigestError):

@@ -32,6 +32,16 @@ def token(name: str) -> str:
 TOKENS: Mapping[str, str] = {name: token(name) for name in NAMES}
 """What is filled in for each reader."""
 
+
+def reader_links(public_url: str, edition: str, reader: str) -> dict[str, str]:
+    """Return the values of the URLs in NAMES, for the edition's label and a reader's own token."""
+    return {
+        "unsubscribe_url": f"{public_url}/u/{reader}",
+        "preferences_url": f"{public_url}/preferences/{reader}",
+        "web_url": f"{public_url}/archive/{edition}",
+    }
+
+
 BEGIN, END, PLACE = token("begin_story"), token("end_story"), token("place")
 MARKS: Mapping[str, str] = {"begin_story": BEGIN, "end_story": END, "place": PLACE}
 """Where a story begins and ends, and where its number stands: a reader may get some stories only.

@@ -1,27 +1,12 @@
 """`digest send --preview`: the due edition as it would go, without sending anything."""
 
-import os
-import shlex
-import sys
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import click
 
-from digest.app import App
-from digest.checking import Finding, Severity
-from digest.cli import collect
+from digest.cli import previewing
 from digest.cli.options import Options, common_options, edition_option, not_blank
-from digest.cli.output import Output
-from digest.cli.tables import edition_line, finding_lines, story_table
-from digest.model.editions import Edition
-from digest.services.previews import Preview, report
-from digest.wholefiles import replace_file
-
-CHECKS_FAILED = 5
-PREVIEWS = Path("previews")
 
 
 @click.command(name="send", short_help="Preview an edition: digest send --preview.")
@@ -63,167 +48,8 @@ def command(options: Options, /, is_preview: bool, **chosen: Any) -> int:
     A preview sends nothing and changes nothing. Only when the store is empty are the sources
     fetched first. With --serve it stays open until Ctrl-C.
     """
-    _refuse_contradictions(is_preview, chosen)
-    out = options.output()
-    with ExitStack() as stack:
-        app = stack.enter_context(_opened(options, chosen["sample"]))
-        app.editions.period(chosen["label"], now=app.clock.now())  # before any work for a wrong one
-        if chosen["may_collect"]:
-            _fill_empty_store(app, out)
-        if chosen["serve"]:
-            return _serve(options, app, out, chosen)
-        preview = _preview(app, chosen)
-        if chosen["form"]:
-            _write_part(preview, chosen["form"], chosen["target"] or "-")
-            out.notes(finding_lines(preview.findings))
-        else:
-            folder = chosen["out"] or _folder(app, preview.edition)
-            files = app.write_preview(preview, folder)
-            _show(out, preview, files)
-            page = folder / "index.html"
-            _open(out, page.absolute().as_uri(), shlex.quote(str(_here(page))), chosen)
-    return CHECKS_FAILED if preview.has_errors else 0
-
-
-def _refuse_contradictions(is_preview: bool, chosen: Mapping[str, Any]) -> None:
     if not is_preview:
         raise click.UsageError(
             "This version previews editions and does not send them yet: digest send --preview"
         )
-    if chosen["target"] and not chosen["form"]:
-        raise click.UsageError("-o needs --format html, text or eml; --out names a folder.")
-    if chosen["form"] and chosen["out"]:
-        raise click.UsageError("--format writes one part to -o; it does not go with --out.")
-    if chosen["serve"] and chosen["form"]:
-        raise click.UsageError("--serve shows the whole preview; it does not go with --format.")
-    if chosen["port"] and not chosen["serve"]:
-        raise click.UsageError("--port needs --serve.")
-
-
-def _opened(options: Options, sample: bool) -> App:
-    app = options.open_app()
-    return app.sample() if sample and not app.project.is_starter else app
-
-
-def _preview(app: App, chosen: Mapping[str, Any]) -> Preview:
-    edition = app.editions.compose(chosen["label"], now=app.clock.now())
-    app.editions.require_enough(edition)
-    return app.previews.preview(edition, now=app.clock.now(), reader=chosen["reader"])
-
-
-def _serve(options: Options, app: App, out: Output, chosen: Mapping[str, Any]) -> int:
-    from digest.cli.live import Live
-
-    def make(current: App) -> tuple[Preview, Mapping[str, str]]:
-        preview = _preview(current, chosen)
-        folder = chosen["out"] or _folder(current, preview.edition)
-        return preview, current.write_preview(preview, folder)
-
-    if not app.project.is_starter or app.project.templates_root:
-        # From here on it is this project, whatever happens to its settings' file meanwhile.
-        options.project = app.project.templates_root or app.project.root
-    edition = app.editions.compose(chosen["label"], now=app.clock.now())
-    app.editions.require_enough(edition)  # a week without stories ends here, not in the browser
-    live = Live(
-        app=app,
-        reopen=lambda: _opened(options, chosen["sample"]),
-        make=make,
-        show=lambda preview, files: _show(out, preview, files),
-        out=out,
-    )
-    _refuse_watched(chosen["out"], live.places())
-    return live.run(chosen["port"] or 0, lambda address: _open(out, address, address, chosen))
-
-
-def _refuse_watched(out: Path | None, places: Iterable[Path]) -> None:
-    """Refuse a folder whose every writing would be seen as a change of the templates."""
-    if out is not None and any(out.resolve().is_relative_to(place.resolve()) for place in places):
-        raise click.UsageError(f"--serve watches {out}; let --out name a folder elsewhere.")
-
-
-def _fill_empty_store(app: App, out: Output) -> None:
-    if app.store.article_count() or not app.project.settings.source:
-        return
-    if not app.project.is_starter:
-        out.note("The store is empty, so the sources are fetched first.")
-    for done in collect.run(app, out):
-        if done.failed:
-            out.note(f"{done.name}: {done.error} {done.hint}")
-
-
-def _folder(app: App, edition: Edition) -> Path:
-    """Return the default folder: below the project, or below this folder where there is none."""
-    if app.project.is_starter:
-        name = f"sample-{edition.period.label}" if app.project.templates_root else ""
-        base = app.project.templates_root or Path()
-        return base / PREVIEWS / (name or edition.period.label)
-    return app.project.root / PREVIEWS / edition.period.label
-
-
-def _write_part(preview: Preview, form: str, target: str) -> None:
-    parts = {"html": preview.html.encode(), "text": preview.text.encode(), "eml": preview.eml}
-    if target == "-":
-        sys.stdout.buffer.write(parts[form])
-        sys.stdout.buffer.flush()
-    else:
-        replace_file(Path(target), parts[form])
-
-
-def _show(out: Output, preview: Preview, files: Mapping[str, str]) -> None:
-    edition = preview.edition
-    out.document(report(preview, files=files))
-    out.line(edition_line(edition))
-    out.line()
-    out.line(f"  Subject    {edition.subject}  ({len(edition.subject)} characters)")
-    out.line(f"  Preheader  {edition.preheader}")
-    out.line(f"  Goes to    nobody: a preview sends nothing (shown as {preview.reader} sees it)")
-    for note in edition.notes:
-        out.line(f"  Note       {note}")
-    out.line()
-    story_table(out, edition)
-    out.line(f"  Checks     {_verdict(preview.findings)}")
-    for line in finding_lines(preview.findings):
-        out.line(line)
-    html, text = len(preview.html.encode()), len(preview.text.encode())
-    out.line(f"  Size       {html / 1000:.1f} KB of HTML (Gmail cuts at 102), {text:,} B of text")
-    out.line(f"  Hash       {preview.variant.sha256}")
-    out.line(f"  Viewer     {_here(Path(files['index.html']))}")
-
-
-def _here(path: Path) -> Path:
-    """Return the path as somebody in this folder would type it."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def _verdict(findings: Sequence[Finding]) -> str:
-    if not findings:
-        return "ok, nothing found"
-    counts = {kind: sum(f.severity is kind for f in findings) for kind in Severity}
-    return ", ".join(f"{n} {kind}{'' if n == 1 else 's'}" for kind, n in counts.items() if n)
-
-
-def _open(out: Output, address: str, typed: str, chosen: Mapping[str, Any]) -> None:
-    """Open the viewer in a browser: if asked to, or where somebody sits before a display.
-
-    `typed` is the address as somebody in this folder would type it.
-    """
-    wanted = chosen["open_viewer"]
-    if not (_has_display() if wanted is None else wanted):
-        out.line(f"  Open it    {_opener()} {typed}")
-        return
-    import webbrowser
-
-    if not webbrowser.open(address):
-        out.note(f"No browser could be started. Open it yourself: {typed}")
-
-
-def _has_display() -> bool:
-    if not sys.stdout.isatty() or any(os.environ.get(n) for n in ("CI", "SSH_CONNECTION")):
-        return False
-    return sys.platform == "darwin" or any(
-        os.environ.get(n) for n in ("DISPLAY", "WAYLAND_DISPLAY")
-    )
-
-
-def _opener() -> str:
-    return "open" if sys.platform == "darwin" else "xdg-open"
+    return previewing.run(options, chosen)

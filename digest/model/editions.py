@@ -87,7 +87,9 @@ class Edition:
 
     `hidden` holds the ids of articles that an editor took out, and `aside` the stories whose words
     an editor wrote and that are not in the edition now, so that the words are there when the story
-    comes back. `revision` grows with each save; the store refuses to overwrite a newer one.
+    comes back. `sha256` is that of the frozen variant for all readers, "" while nothing is frozen,
+    and what `approved_by` approved. `release_at` is when the provider sends, once that is planned
+    (None: at once). `revision` grows with each save; the store refuses to overwrite a newer one.
     """
 
     newsletter: str
@@ -105,6 +107,11 @@ class Edition:
     candidates: int = 0
     notes: tuple[str, ...] = ()
     drafted_at: dt.datetime | None = None
+    sha256: str = ""
+    frozen_at: dt.datetime | None = None
+    approved_by: str = ""
+    approved_at: dt.datetime | None = None
+    release_at: dt.datetime | None = None
     revision: int = 0
     id: int | None = None
 
@@ -124,3 +131,20 @@ class Variant:
     text: str
     tokens: dict[str, int]
     sha256: str
+
+
+WHOLE = "all"
+"""The key of the variant with all stories."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenVariant:
+    """A variant as it is stored with a frozen edition, and whom it is for.
+
+    `key` is WHOLE, or names the stories, e.g. "1,2,5". `topics` are the choices of topics whose
+    readers get it; those that no variant names get the whole one.
+    """
+
+    key: str
+    variant: Variant
+    topics: tuple[tuple[str, ...], ...] = ()

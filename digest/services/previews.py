@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from digest.checking import Finding, Severity, check_mail, without_ignored
-from digest.merging import compile_variant, count_tokens, shown_link, shown_text
+from digest.merging import compile_variant, count_tokens, reader_links, shown_link, shown_text
 from digest.model.editions import Edition, Story, Variant
 from digest.model.messages import Envelope
 from digest.normalising.urls import web_link
@@ -101,12 +101,7 @@ class PreviewService:
 
     def _values(self, edition: Edition, reader: str) -> Mapping[str, str]:
         public = web_link(self._newsletter.public_url).rstrip("/")
-        return {
-            "address": reader,
-            "unsubscribe_url": f"{public}/u/preview",
-            "preferences_url": f"{public}/preferences/preview",
-            "web_url": f"{public}/archive/{edition.period.label}",
-        }
+        return {"address": reader, **reader_links(public, edition.period.label, "preview")}
 
     def _eml(
         self,

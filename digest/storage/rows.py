@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from digest.model.articles import Article, StoredArticle
-from digest.model.editions import Edition, Story
+from digest.model.editions import Edition, EditionState, FrozenVariant, Story, Variant
 from digest.ports import Placed
 
 NOT_IN_DOCUMENT = ("stories", "id", "revision")
@@ -82,4 +82,36 @@ def to_edition(row: Any, stories: Mapping[int, Sequence[Any]]) -> Edition:
     """Return the edition of a row, with those of `stories` (documents by edition) that it has."""
     edition = msgspec.convert(row.edition, Edition)
     found = tuple(msgspec.convert(document, Story) for document in stories.get(row.id, ()))
-    return replace(edition, id=row.id, revision=row.revision, stories=found)
+    state = EditionState(row.state)  # sending moves the column alone
+    return replace(edition, id=row.id, revision=row.revision, state=state, stories=found)
+
+
+def variant_values(edition_id: int | None, frozen: FrozenVariant) -> dict[str, Any]:
+    """Return the columns of a frozen variant."""
+    return {
+        "edition_id": edition_id,
+        "key": frozen.key,
+        "topics": [list(choice) for choice in frozen.topics],
+        **msgspec.to_builtins(frozen.variant),
+    }
+
+
+def to_variant(row: Any) -> FrozenVariant:
+    """Return the frozen variant of a row."""
+    return FrozenVariant(
+        key=row.key,
+        topics=tuple(tuple(choice) for choice in row.topics),
+        variant=Variant(
+            subject=row.subject,
+            preheader=row.preheader,
+            html=row.html,
+            text=row.text,
+            tokens=row.tokens,
+            sha256=row.sha256,
+        ),
+    )
+
+
+def topics_text(topics: Sequence[str]) -> str:
+    """Return a choice of topics as its column holds it: equal choices, equal texts."""
+    return msgspec.json.encode(sorted(set(topics))).decode() if topics else ""

@@ -1,101 +1,49 @@
 """The store: every public method is one transaction on the database."""
 
 import datetime as dt
-import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from digest.errors import Conflict, HeldElsewhere, NotFound, SchemaMismatch
+from digest.errors import Conflict, NotFound
 from digest.model.articles import StoredArticle
-from digest.model.editions import SENT_STATES, Edition
+from digest.model.editions import SENT_STATES, Edition, EditionState, FrozenVariant
 from digest.model.sources import SourceState
 from digest.normalising.article import merged
 from digest.normalising.urls import article_key
 from digest.ports import AddReport, Placed, RatedArticle
-from digest.storage import rows, schema, tables
-from digest.storage.engine import make_engine, transaction
-from digest.storage.holds import hold_file, hold_session
+from digest.storage import delivery_tables, rows, tables
+from digest.storage.database import Database, open_database
 
 Item = TypeVar("Item")
+UNFROZEN = frozenset({EditionState.DRAFT, EditionState.HELD, EditionState.SKIPPED})
 CHUNK = 400  # variables of one statement; SQLite had 999 at most for long
 
 
 def open_store(url: str) -> "SqlStore":
-    """Open the database at `url`; an empty one gets its tables.
-
-    Raises:
-        SchemaMismatch: It is of an older or newer program; nothing was changed.
-        ConfigError: The address cannot be used.
-        StoreError: The database cannot be opened.
-    """
-    store = SqlStore(url)
-    try:
-        version = store.schema_version()
-        if not version:
-            store.upgrade()
-        elif version != schema.EXPECTED:
-            schema.refuse_newer(version)
-            raise SchemaMismatch(
-                f"The database has schema {version}, and this digest needs {schema.EXPECTED}; "
-                "it was left as it is.",
-                hint="Make a backup, then: digest db upgrade",
-            )
-    except BaseException:
-        store.close()
-        raise
-    return store
+    """Open the database at `url` with its articles and editions; see `open_database`."""
+    return SqlStore(open_database(url))
 
 
 class SqlStore:
     """See `digest.ports.Store` for the promises of each method."""
 
-    def __init__(self, url: str) -> None:
-        self._engine = make_engine(url)
-        self._insert: Any = (
-            sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
-        )
-        self._held: set[str] = set()
-        self._held_lock = threading.Lock()
-        # In memory all threads share one connection.
-        is_shared = isinstance(self._engine.pool, sa.StaticPool)
-        self._turn: AbstractContextManager[Any] = threading.RLock() if is_shared else nullcontext()
-
-    @contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
-        with self._turn, transaction(self._engine, writing=False) as connection:
-            yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
-        with self._turn, transaction(self._engine, writing=True) as connection:
-            yield connection
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._reading, self._writing = database.reading, database.writing
+        self._insert = database.insert
 
     def close(self) -> None:
         """Give back the connections."""
-        self._engine.dispose()
+        self._database.close()
 
-    # Schema
-
-    def schema_version(self) -> str:
-        """Return the version of the database's schema, "" for an empty database."""
-        with self._reading() as connection:
-            return schema.current(connection)
-
-    def upgrade(self) -> tuple[str, str]:
-        """Bring the schema up to date; return the versions before and after.
-
-        Raises:
-            SchemaMismatch: It is of a newer program, or the tables are something else's.
-        """
-        with self._writing() as connection:
-            return schema.upgrade(connection)
+    def hold(self, name: str) -> AbstractContextManager[bool]:
+        """Hold `name` while the context is open; see `digest.ports.Store.hold`."""
+        return self._database.hold(name)
 
     # Sources
 
@@ -318,57 +266,57 @@ class SqlStore:
 
     def save_edition(self, edition: Edition) -> Edition:
         """Insert or update an edition with its stories; raise Conflict for an old revision."""
-        values = rows.edition_values(edition) | {"revision": edition.revision + 1}
         with self._writing() as connection:
-            if edition.id is None:
-                statement = self._insert(tables.editions).values(**values).on_conflict_do_nothing()
-                edition_id = connection.execute(statement.returning(tables.editions.c.id)).scalar()
-            else:
-                is_same = sa.and_(
-                    tables.editions.c.id == edition.id,
-                    tables.editions.c.revision == edition.revision,
-                )
-                statement = sa.update(tables.editions).where(is_same).values(**values)
-                edition_id = connection.execute(statement.returning(tables.editions.c.id)).scalar()
-            if edition_id is None:
-                raise Conflict(
-                    f"Edition {edition.period.label} was changed by somebody else meanwhile; "
-                    "their change stands and yours was not made.",
-                    hint="Look at it (digest edition show) and do yours again.",
-                )
-            connection.execute(
-                sa.delete(tables.stories).where(tables.stories.c.edition_id == edition_id)
+            saved = self._save(connection, edition)
+            if saved.state in UNFROZEN:
+                connection.execute(_without_variants(saved))
+        return saved
+
+    def freeze(self, edition: Edition, variants: Sequence[FrozenVariant]) -> Edition:
+        """Save the edition together with its variants; raise Conflict for an old revision."""
+        with self._writing() as connection:
+            saved = self._save(connection, edition)
+            connection.execute(_without_variants(saved))
+            values = [rows.variant_values(saved.id, variant) for variant in variants]
+            connection.execute(sa.insert(delivery_tables.variants), values)
+        return saved
+
+    def variants(self, edition_id: int) -> list[FrozenVariant]:
+        """Return the frozen variants, the one for all readers first."""
+        table = delivery_tables.variants
+        query = sa.select(table).where(table.c.edition_id == edition_id).order_by(table.c.id)
+        with self._reading() as connection:
+            return [rows.to_variant(row) for row in connection.execute(query)]
+
+    def _save(self, connection: sa.Connection, edition: Edition) -> Edition:
+        values = rows.edition_values(edition) | {"revision": edition.revision + 1}
+        if edition.id is None:
+            statement = self._insert(tables.editions).values(**values).on_conflict_do_nothing()
+        else:
+            is_same = sa.and_(
+                tables.editions.c.id == edition.id,
+                tables.editions.c.revision == edition.revision,
             )
-            if edition.stories:
-                story_rows = rows.story_values(edition_id, edition.stories)
-                connection.execute(sa.insert(tables.stories), story_rows)
+            statement = sa.update(tables.editions).where(is_same).values(**values)
+        edition_id = connection.execute(statement.returning(tables.editions.c.id)).scalar()
+        if edition_id is None:
+            raise Conflict(
+                f"Edition {edition.period.label} was changed by somebody else meanwhile; "
+                "their change stands and yours was not made.",
+                hint="Look at it (digest edition show) and do yours again.",
+            )
+        connection.execute(
+            sa.delete(tables.stories).where(tables.stories.c.edition_id == edition_id)
+        )
+        if edition.stories:
+            story_rows = rows.story_values(edition_id, edition.stories)
+            connection.execute(sa.insert(tables.stories), story_rows)
         return replace(edition, id=edition_id, revision=edition.revision + 1)
 
-    # Holds
 
-    @contextmanager
-    def hold(self, name: str) -> Iterator[None]:
-        """Hold `name` while the context is open; see `digest.ports.Store.hold`."""
-        with self._held_lock:
-            if name in self._held:
-                raise HeldElsewhere(
-                    f"This process is already doing {name}.", hint="Let it finish first."
-                )
-            self._held.add(name)
-        try:
-            with self._outside(name):
-                yield
-        finally:
-            with self._held_lock:
-                self._held.discard(name)
-
-    def _outside(self, name: str) -> AbstractContextManager[None]:
-        database = self._engine.url.database
-        if self._engine.dialect.name != "sqlite":
-            return hold_session(self._engine, name)
-        if database in (None, "", ":memory:"):
-            return nullcontext()
-        return hold_file(Path(str(database)), name)
+def _without_variants(edition: Edition) -> sa.Delete:
+    table = delivery_tables.variants
+    return sa.delete(table).where(table.c.edition_id == edition.id)
 
 
 def _chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:

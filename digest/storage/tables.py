@@ -53,7 +53,8 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
 
 
-def _id() -> sa.Column[int]:
+def new_id() -> sa.Column[int]:
+    """Return a column `id` that numbers the rows."""
     # SQLite numbers rows by itself only when the key is exactly INTEGER.
     kind = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
     return sa.Column("id", kind, primary_key=True)
@@ -69,7 +70,7 @@ sources = sa.Table(
 articles = sa.Table(
     "articles",
     metadata,
-    _id(),
+    new_id(),
     sa.Column("key", sa.Text, nullable=False, unique=True),
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("outlet", sa.Text, nullable=False),
@@ -95,7 +96,7 @@ article_sources = sa.Table(
 editions = sa.Table(
     "editions",
     metadata,
-    _id(),
+    new_id(),
     sa.Column("newsletter", sa.Text, nullable=False),
     sa.Column("label", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False),

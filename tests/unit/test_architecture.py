@@ -43,8 +43,12 @@ FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "yaml.load", "os.sys
 # Installed without being imported: what the standard library or another package reads.
 NEEDED_UNSEEN = {
     "apscheduler": "fixed part of the product; the scheduler will stand on it",
+    "email-validator": "lists of subscribers will be read with it",
+    "python-multipart": "starlette reads forms with it",
     "sendgrid": "fixed part of the product; handing over will stand on it",
+    "starlette": "the public pages will stand on it",
     "tzdata": "zoneinfo reads it where the system has no zones",
+    "uvicorn": "the public pages will be served by it",
 }
 
 

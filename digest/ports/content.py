@@ -1,4 +1,4 @@
-"""The seams: what services need from the outside, as protocols."""
+"""From sources to a rendered edition: the protocols of collecting, storing and rendering."""
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from digest.model.articles import Article, StoredArticle
-from digest.model.editions import Edition, Variant
+from digest.model.editions import Edition, FrozenVariant, Variant
 from digest.model.messages import Envelope
 from digest.model.sources import Fetched, SourceState
 
@@ -173,10 +173,24 @@ class Store(Protocol):
             Conflict: The stored revision is not `edition.revision`.
         """
 
-    def hold(self, name: str) -> AbstractContextManager[None]:
+    def freeze(self, edition: Edition, variants: Sequence[FrozenVariant]) -> Edition:
+        """Save the edition together with its variants, replacing earlier ones.
+
+        `save_edition` with a draft or held edition takes the variants away again.
+
+        Raises:
+            Conflict: The stored revision is not `edition.revision`.
+        """
+
+    def variants(self, edition_id: int) -> list[FrozenVariant]:
+        """Return the frozen variants, the one for all readers first."""
+
+    def hold(self, name: str) -> AbstractContextManager[bool]:
         """Hold a job's name while the context is open, so that one run at a time does it.
 
-        The system lets go of it when the holding process dies, however it dies.
+        The system lets go of it when the holding process dies, however it dies. Yields whether
+        having it proves that no earlier holder still runs: true of a locked file, not of a
+        session on a server, which a living process can lose.
 
         Raises:
             HeldElsewhere: Another living process or thread holds it; names it where it can.

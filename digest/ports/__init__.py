@@ -1,0 +1,37 @@
+"""The seams: what services need from the outside, as protocols."""
+
+from digest.ports.content import (
+    AddReport,
+    Clock,
+    MessageBuilder,
+    Placed,
+    RatedArticle,
+    Renderer,
+    Source,
+    Store,
+    Words,
+)
+from digest.ports.delivery import (
+    Added,
+    EventStore,
+    Ledger,
+    SubscriberStore,
+    Transport,
+)
+
+__all__ = [
+    "AddReport",
+    "Added",
+    "Clock",
+    "EventStore",
+    "Ledger",
+    "MessageBuilder",
+    "Placed",
+    "RatedArticle",
+    "Renderer",
+    "Source",
+    "Store",
+    "SubscriberStore",
+    "Transport",
+    "Words",
+]

@@ -1,0 +1,244 @@
+"""From a frozen edition to its readers: the protocols of lists, deliveries and providers."""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from digest.model.deliveries import (
+    Attempt,
+    Audience,
+    Batch,
+    Claim,
+    DeliveryEvent,
+    DeliveryReport,
+    Evidence,
+    Handover,
+    Outcome,
+)
+from digest.model.editions import Edition
+from digest.model.subscribers import Subscriber, Suppression
+
+
+class Transport(Protocol):
+    """Hands batches to a provider. Safe to use from several threads.
+
+    It tries once and never repeats a request by itself: what it cannot tell it reports as Unknown.
+    It reads no clock but `now`, and writes no store.
+    """
+
+    name: str
+    can_hold: bool
+    """Whether the provider keeps mail until a release time and can cancel it until then."""
+
+    def reserve(self) -> str:
+        """Return the provider's own id for the next hand-over, "" where it has none.
+
+        Raises:
+            TransportError: The provider does not give one; nothing was handed over.
+        """
+
+    def submit(self, handover: Handover, *, now: dt.datetime) -> Outcome:
+        """Hand over once and say what certainly happened; never raises for what a provider does."""
+
+    def cancel(self, reservation: str) -> bool:
+        """Return True when it is certain that nothing under this reservation will go out.
+
+        Only true before the release; asking twice is harmless.
+        """
+
+    def find(self, handover: Handover, *, now: dt.datetime) -> Evidence:
+        """Look for evidence of an earlier try; `readers` may hold a few of its readers only."""
+
+    def suppressed(self, since: dt.datetime | None) -> Iterator[Suppression]:
+        """Yield whom the provider no longer mails, from `since` on; nothing where it keeps no list.
+
+        Raises:
+            TransportError: The provider does not say.
+        """
+
+    def close(self) -> None:
+        """Give back connections."""
+
+
+class SubscriberStore(Protocol):
+    """The readers of the newsletters, and whom nobody mails again. See `Store` for the promises."""
+
+    def add_subscribers(self, subscribers: Iterable[Subscriber]) -> "Added":
+        """Insert or update readers in ONE transaction, streaming; never revives anybody.
+
+        Who has left keeps that state; who is suppressed stays so. A known reader takes over first
+        name, topics, frequency and language where they differ, and keeps everything else.
+        """
+
+    def subscriber(self, newsletter: str, key: str) -> Subscriber | None:
+        """Return one reader, or None."""
+
+    def subscriber_by_id(self, subscriber_id: int) -> Subscriber | None:
+        """Return one reader, or None."""
+
+    def subscribers(self, newsletter: str) -> Iterator[Subscriber]:
+        """Yield all readers by id, in constant memory."""
+
+    def set_left(self, subscriber_id: int, *, by: str, now: dt.datetime) -> bool:
+        """Record that the reader has left; return whether that is new."""
+
+    def erase(self, key: str, *, hashed: str, now: dt.datetime) -> int:
+        """Delete everything about the address in all newsletters, and keep its keyed hash.
+
+        Returns:
+            How many subscribers were deleted.
+        """
+
+    def are_erased(self, hashes: Sequence[str]) -> frozenset[str]:
+        """Return those of the keyed hashes whose address was erased."""
+
+    def topic_choices(self, newsletter: str) -> list[tuple[tuple[str, ...], int]]:
+        """Return each choice of topics among active readers and how many have it, most first."""
+
+    def suppress(self, suppressions: Iterable[Suppression]) -> int:
+        """Add suppressions; one that exists keeps its first reason. Return how many were new."""
+
+    def unsuppress(self, key: str) -> bool:
+        """Take a suppression away; return whether there was one."""
+
+    def suppressions(self) -> Iterator[Suppression]:
+        """Yield all suppressions, newest first."""
+
+    def suppression(self, key: str) -> Suppression | None:
+        """Return the address's suppression, or None."""
+
+    def history(self, subscriber_id: int) -> list[Mapping[str, object]]:
+        """Return what the reader was sent and what came of it, newest edition first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """How many readers of one import were new, changed, known as they are, or kept out."""
+
+    new: int = 0
+    updated: int = 0
+    seen: int = 0
+    left: int = 0
+    suppressed: int = 0
+
+
+class Ledger(Protocol):
+    """Deliveries, batches and attempts. See `Store` for the promises.
+
+    Every change of a batch is conditional on the state and the attempt it starts from; the
+    methods that make one return False where that no longer holds, and have then changed nothing.
+    """
+
+    def audience(self, edition: Edition, *, is_monthly: bool) -> Audience:
+        """Count who would get the edition if it were planned now; changes nothing."""
+
+    def plan(
+        self,
+        edition: Edition,
+        *,
+        is_monthly: bool,
+        size: int,
+        release_at: dt.datetime | None,
+    ) -> Audience:
+        """Write deliveries, exclusions and batches, and make the approved edition planned.
+
+        Each reader gets the frozen variant that names their choice of topics, else the whole one.
+
+        Args:
+            edition: As stored; approved.
+            is_monthly: Whether monthly readers get this edition.
+            size: Readers a batch at most.
+            release_at: When the provider is to send, None for at once; kept with the edition.
+
+        Raises:
+            Conflict: The edition changed meanwhile, or its counts do not add up; nothing is kept.
+        """
+
+    def change_state(self, edition_id: int, states: Iterable[str], to: str) -> bool:
+        """Bring the edition from one of `states` to `to`."""
+
+    def claim(
+        self,
+        edition_id: int,
+        *,
+        holder: str,
+        reservation: str,
+        release_at: dt.datetime | None,
+        now: dt.datetime,
+        lease: dt.timedelta,
+    ) -> Claim | None:
+        """Claim the next planned batch of a sending edition and open its attempt, durably.
+
+        Who has left, been suppressed or been erased since the plan is not among its readers.
+        """
+
+    def record(self, claim: Claim, outcome: Outcome, *, body_sha256: str, now: dt.datetime) -> bool:
+        """Close the attempt with its outcome and move the batch accordingly."""
+
+    def return_unsent(self, claim: Claim, *, now: dt.datetime) -> bool:
+        """Give back a claim whose request was certainly never made."""
+
+    def split(self, claim: Claim, outcome: Outcome, *, now: dt.datetime) -> bool:
+        """Replace a refused batch of two or more readers by two planned halves."""
+
+    def reap(self, edition_id: int, *, now: dt.datetime, is_alone: bool) -> int:
+        """Make claims unknown whose holder is gone: lease over, or any claim if `is_alone`."""
+
+    def unknown(self, edition_id: int) -> list[tuple[Batch, Attempt]]:
+        """Return the unknown batches with their last attempt, in order."""
+
+    def readers_of(self, batch_id: int, *, limit: int) -> list[tuple[int, str, str]]:
+        """Return some of the batch's readers as a claim would."""
+
+    def settle(
+        self, batch_id: int, attempt: int, outcome: str, *, by: str, note: str, now: dt.datetime
+    ) -> bool:
+        """Settle an unknown batch: outcome accepted, fenced (back to planned) or abandoned."""
+
+    def held_slots(self, *, now: dt.datetime) -> int:
+        """Return how many cancelled hand-overs the provider still holds until their release."""
+
+    def next_wait(self, edition_id: int) -> dt.datetime | None:
+        """Return when the earliest planned batch may be claimed, or None if there is none."""
+
+    def cancel(self, edition_id: int, *, now: dt.datetime) -> tuple[int, list[str]]:
+        """Cancel the planned batches of an edition.
+
+        Returns:
+            How many readers they have, and the reservations of batches that are accepted already.
+        """
+
+    def report(self, edition: Edition) -> DeliveryReport:
+        """Return the edition's account."""
+
+    def take_slot(self, readers: int, *, rate: float, now: dt.datetime) -> dt.datetime:
+        """Book the next free slot of the shared rate limit; return when it begins."""
+
+    def accepted_since(self, since: dt.datetime) -> int:
+        """Return how many readers were handed over from `since` on, in all editions."""
+
+
+class EventStore(Protocol):
+    """The provider's reports: taken raw first, folded later. See `Store` for the promises."""
+
+    def take(self, body: bytes, *, now: dt.datetime) -> bool:
+        """Keep a verified report as it came; return whether it is new."""
+
+    def waiting(self, *, limit: int) -> list[tuple[int, bytes]]:
+        """Return the oldest reports that are not folded yet."""
+
+    def fold(
+        self, inbox_id: int, events: Sequence[DeliveryEvent], *, now: dt.datetime, is_last: bool
+    ) -> int:
+        """Fold some events of a report in one transaction; return how many were new.
+
+        Any event of an attempt settles its unknown batch as accepted. A delivery's state only
+        grows; who bounced, complained or left is suppressed. Folding twice changes nothing.
+        """
+
+    def mark_dead(self, inbox_id: int, reason: str) -> None:
+        """Set a report aside that cannot be read."""
+
+    def tidy(self, *, now: dt.datetime) -> None:
+        """Delete raw reports of 14 days ago and events of 90 days ago; states stay."""
