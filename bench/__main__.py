@@ -3,11 +3,13 @@
 import sys
 from collections.abc import Callable
 
-from bench import collecting, comparing, rendering, starting
+from bench import collecting, comparing, events, importing, rendering, starting
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "collecting": collecting.main,
     "comparing": comparing.main,
+    "events": events.main,
+    "importing": importing.main,
     "rendering": rendering.main,
     "starting": starting.main,
 }

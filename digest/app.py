@@ -13,16 +13,25 @@ import msgspec
 from digest import __version__
 from digest.errors import UsageError
 from digest.model.articles import Article
-from digest.ports import Clock, Renderer, Store, Words
+from digest.model.deliveries import Audience
+from digest.model.editions import Edition
+from digest.periods import is_first_of_month
+from digest.ports import Clock, Ledger, Store, SubscriberStore, Transport, Words
 from digest.project import Project, load, starter_root
 from digest.services.collection import CollectionService, OpenSource, SourceReport
 from digest.services.editions import EditionService
-from digest.services.previews import Preview, PreviewService, edition_state, rating_words, report
+from digest.services.freezing import FreezingService
+from digest.services.previews import Preview, PreviewService
 from digest.settings import DatabaseSettings, SourceSettings
 
 if TYPE_CHECKING:
+    from digest.rendering.renderer import MailRenderer
+    from digest.services.events import EventService
+    from digest.services.importing import Importer
+    from digest.services.sending import SendingService
+    from digest.services.subscriptions import SubscriptionService
     from digest.storage.database import Database
-    from digest.viewer.page import PreviewPage
+    from digest.tokens import KeyRing, Tokens
 
 MEDIA = Path("config") / "media"
 IN_MEMORY = "sqlite://"
@@ -65,6 +74,8 @@ class App:
 
     def close(self) -> None:
         """Give back the database's connections, if any were opened."""
+        if "transport" in self.__dict__:
+            self.transport.close()
         if "database" in self.__dict__:
             self.database.close()
 
@@ -81,6 +92,97 @@ class App:
         from digest.storage.database import open_database
 
         return open_database(self.project.database_url)
+
+    @cached_property
+    def subscribers(self) -> SubscriberStore:
+        """The readers of the newsletter, and whom nobody mails again."""
+        from digest.storage.subscribers import SqlSubscribers
+
+        return SqlSubscribers(self.database)
+
+    @cached_property
+    def subscriptions(self) -> "SubscriptionService":
+        """Adding, removing and erasing readers, and suppressing addresses."""
+        from digest.services.subscriptions import SubscriptionService
+
+        return SubscriptionService(
+            self.subscribers, self.project.settings.newsletter.slug, self._hash_address
+        )
+
+    @cached_property
+    def importer(self) -> "Importer":
+        """Taking in lists of readers."""
+        from digest.services.importing import Importer
+
+        return Importer(self.subscribers, self._hash_address)
+
+    def _hash_address(self, key: str) -> str:
+        return self.keys.hash_address(key)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """Deliveries, batches and attempts."""
+        from digest.storage.ledger import SqlLedger
+
+        return SqlLedger(self.database)
+
+    @cached_property
+    def transport(self) -> Transport:
+        """What hands mails over, as the settings name it."""
+        from digest.transports.plugins import TransportContext, open_transport
+
+        project = self.project
+        context = TransportContext(
+            root=project.root, settings=project.settings, secrets=project.secrets
+        )
+        return open_transport(context)
+
+    @cached_property
+    def tokens(self) -> "Tokens":
+        """What makes and reads the readers' links."""
+        from digest.tokens import Tokens
+
+        return Tokens(self.keys)
+
+    @cached_property
+    def sending(self) -> "SendingService":
+        """Planning and handing over."""
+        from digest.services.sending import SendingService
+
+        return SendingService(
+            self.store,
+            self.ledger,
+            self.transport,
+            self.tokens,
+            self.clock,
+            self.project.settings,
+            frozen=self.freezing.require_approved,
+        )
+
+    @cached_property
+    def events(self) -> "EventService":
+        """Taking and folding the provider's reports."""
+        from digest.services.events import EventService
+        from digest.storage.events import SqlEvents
+        from digest.transports.sendgrid_events import read_report
+
+        return EventService(SqlEvents(self.database), read_report, self.database.hold, self.clock)
+
+    @cached_property
+    def keys(self) -> "KeyRing":
+        """The secret keys of readers' links; the first use of a new project makes them.
+
+        Raises:
+            ConfigError: They are missing though mails were planned or addresses erased with them,
+                or cannot be used.
+        """
+        from digest.keyfile import new_keys, open_keys
+        from digest.storage.keyuse import needs_its_keys
+
+        if self.project.is_starter:
+            return new_keys()
+        path = self.project.root / self.project.settings.keys.file
+        return open_keys(path, create=not path.exists() and not needs_its_keys(self.database))
 
     @cached_property
     def editions(self) -> EditionService:
@@ -113,7 +215,7 @@ class App:
         return frozenset(s.name for s in (*packaged, *self.project.settings.source) if s.newest)
 
     @cached_property
-    def renderer(self) -> Renderer:
+    def renderer(self) -> "MailRenderer":
         """The mail renderer, with the project's templates before the starter's."""
         from digest.rendering.renderer import MailRenderer
 
@@ -121,16 +223,57 @@ class App:
 
     @cached_property
     def previews(self) -> PreviewService:
-        """Rendering for one reader, and the checks."""
+        """Filling a mail for one reader, and the checks."""
         from digest.transports.message import build_message
 
         return PreviewService(
             self.project.settings.newsletter,
-            self.renderer,
             build_message,
             ignored=self.project.settings.checks.ignore,
             weights={url: path.stat().st_size for url, path in self.local_media().items()},
         )
+
+    @cached_property
+    def freezing(self) -> FreezingService:
+        """Rendering for good, and approving."""
+        return FreezingService(
+            self.store,
+            self.editions,
+            self.renderer,
+            minimum=self.project.settings.edition.minimum_stories,
+            findings=self.previews.findings,
+            choices=lambda: self.subscribers.topic_choices(self.project.settings.newsletter.slug),
+        )
+
+    def preview(self, edition: Edition, reader: str) -> Preview:
+        """Return the edition's mail to `reader`: an address, "" for an invented one.
+
+        Who is on the list gets the stories of their topics, anybody else all of them.
+        """
+        narrow, frozen = self.freezing.mail_for(edition, self._topics_of(reader))
+        return self.previews.preview(
+            narrow, frozen, audience=self.audience(edition), now=self.clock.now(), reader=reader
+        )
+
+    def audience(self, edition: Edition) -> Audience:
+        """Return who gets the edition: as it was planned, or would be planned now."""
+        from digest.services.sending import HAS_DELIVERIES
+
+        if edition.state in HAS_DELIVERIES:
+            planned = self.ledger.report(edition)
+            return Audience(planned=planned.planned, excluded=planned.excluded)
+        is_monthly = is_first_of_month(edition.period)
+        return self.ledger.audience(edition, is_monthly=is_monthly)
+
+    def _topics_of(self, reader: str) -> tuple[str, ...]:
+        from digest.normalising.addresses import address_key, parse_address
+
+        try:
+            key = address_key(parse_address(reader))
+        except ValueError:  # nobody on the list; what can't be mailed is refused with the message
+            return ()
+        found = self.subscribers.subscriber(self.project.settings.newsletter.slug, key)
+        return found.topics if found else ()
 
     @contextmanager
     def open_sources(self) -> Iterator[tuple[OpenSource, Callable[[], None]]]:
@@ -209,56 +352,6 @@ class App:
             for path in sorted((project.root / MEDIA).iterdir())
             if path.suffix.lower() in PICTURES
         }
-
-    def write_preview(self, preview: Preview, out: Path) -> Mapping[str, str]:
-        """Write the preview's folder at `out`, replacing an earlier one whole; return the files."""
-        from digest.viewer.folder import write_preview
-
-        def document(files: Mapping[str, str]) -> bytes:
-            encoded = msgspec.json.encode(report(preview, files=files))
-            return msgspec.json.format(encoded, indent=2) + b"\n"
-
-        return write_preview(
-            self._page(preview), preview.eml, out, media=self.local_media(), report=document
-        )
-
-    def _page(self, preview: Preview) -> "PreviewPage":
-        from digest.viewer.page import FindingRow, PreviewPage, StoryRow
-
-        edition, letter = preview.edition, self.project.settings.newsletter
-        return PreviewPage(
-            newsletter=letter.name,
-            edition=edition.period.label,
-            starts_at=edition.period.start,
-            ends_at=edition.period.end,
-            timezone=edition.period.timezone,
-            state=edition_state(edition),
-            subject=preview.variant.subject,
-            preheader=preview.variant.preheader,
-            sender=letter.sender,
-            reader=preview.reader,
-            sha256=preview.variant.sha256,
-            html=preview.html,
-            text=preview.text,
-            stories=tuple(
-                StoryRow(
-                    position=story.position,
-                    headline=story.headline,
-                    source=story.outlet or story.source,
-                    score=story.score,
-                    lead=story.lead,
-                    rating=rating_words(story),
-                    reasons=tuple((reason.text, reason.stars) for reason in story.reasons),
-                )
-                for story in edition.stories
-            ),
-            findings=tuple(
-                FindingRow(f.rule, str(f.severity), f.message, f.story, f.line)
-                for f in preview.findings
-            ),
-            notes=edition.notes,
-            is_sample=self.project.is_starter,
-        )
 
 
 def upgrade_database(project: Project) -> tuple[str, str]:

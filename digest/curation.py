@@ -4,17 +4,21 @@ Pure. The rules: the lead stands first; a pin is a position; what an editor hid 
 editor wrote stays; everything else follows the ranking under the cap per source.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from digest.model.articles import Article, RankedArticle, Reason
-from digest.model.editions import Edition, Story
+from digest.model.editions import Edition, EditionState, Story
 from digest.normalising.text import clean_text, shorten
 from digest.ports import Words
 
 SUBJECT_LENGTH = 78  # longer subjects are cut by most inboxes
 PREHEADER_LENGTH = 120
 LONGEST_WORDS = 200  # of what an editor writes into a header
+FIXED = frozenset({EditionState.FROZEN, EditionState.APPROVED})
+"""States in which the mail is rendered for good, and from which a change leads back to a draft."""
+
+MAX_SEGMENTS = 32  # each is a variant to render, to check and to approve with the whole one
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -244,6 +248,58 @@ def stories_for(
         if story.lead or wanted & {topic.casefold() for topic in story.topics}
     )
     return kept if wanted and max(minimum, 2) <= len(kept) < len(stories) else None
+
+
+def segments(
+    stories: Sequence[Story],
+    choices: Iterable[tuple[Sequence[str], int]],
+    *,
+    minimum: int,
+) -> dict[tuple[int, ...], tuple[tuple[str, ...], ...]]:
+    """Return whom each choice of some stories is for; who is in none gets the whole edition.
+
+    Args:
+        stories: The edition's.
+        choices: Each choice of topics with its number of readers.
+        minimum: See `stories_for`.
+
+    Returns:
+        For the stories by index the choices of topics that lead to them. Where there are more than
+        MAX_SEGMENTS of them, those with the most readers.
+    """
+    readers: dict[tuple[int, ...], int] = {}
+    found: dict[tuple[int, ...], list[tuple[str, ...]]] = {}
+    for topics, number in choices:
+        kept = stories_for(stories, topics, minimum=minimum)
+        if kept is not None:
+            readers[kept] = readers.get(kept, 0) + number
+            found.setdefault(kept, []).append(tuple(topics))
+    largest = sorted(found, key=lambda kept: (-readers[kept], kept))[:MAX_SEGMENTS]
+    return {kept: tuple(found[kept]) for kept in largest}
+
+
+def narrowed(edition: Edition, kept: Sequence[int], words: Words) -> Edition:
+    """Return the edition with those of its stories alone, by index, numbered anew.
+
+    Subject and preheader are made from them, unless an editor wrote them.
+    """
+    stories = tuple(
+        replace(edition.stories[index], position=position, lead=position == 1)
+        for position, index in enumerate(kept, 1)
+    )
+    return with_envelope(replace(edition, stories=stories), words)
+
+
+def reopened(edition: Edition) -> Edition:
+    """Return the edition as a draft: nothing of it is frozen or approved any more."""
+    return replace(
+        edition,
+        state=EditionState.DRAFT,
+        sha256="",
+        frozen_at=None,
+        approved_by="",
+        approved_at=None,
+    )
 
 
 def make_subject(stories: Sequence[Story], words: Words) -> str:

@@ -55,7 +55,23 @@ class NotApproved(DigestError):
 
 
 class TransportError(DigestError):
-    """The provider refuses or does not answer; what is not handed over stays planned."""
+    """The provider refuses or does not answer; what is not handed over stays planned.
+
+    `needs_person` says that trying again changes nothing: a key or a setting is wrong. `retry_at`
+    is the aware UTC instant that the provider asks to wait for, if it named one.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        needs_person: bool = False,
+        retry_at: dt.datetime | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.needs_person = needs_person
+        self.retry_at = retry_at
 
 
 class HeldElsewhere(DigestError):

@@ -6,6 +6,7 @@ put together for each reader by joining strings, four orders of magnitude quicke
 and URL.
 """
 
+import hashlib
 import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -62,6 +63,15 @@ def shown_text(text: str) -> str:
 def shown_link(url: str) -> str:
     """Return a stranger's `url` rebuilt, or "" if it is no web link; a token is spelt otherwise."""
     return web_link(url).replace(_MARK, "x%44IGEST")
+
+
+def hash_parts(*parts: str) -> str:
+    """Return the SHA-256, in hexadecimal, of subject, preheader, HTML and text, in that order."""
+    digest = hashlib.sha256()
+    for part in parts:
+        encoded = part.encode()
+        digest.update(len(encoded).to_bytes(8, "big") + encoded)
+    return digest.hexdigest()
 
 
 def count_tokens(text: str) -> dict[str, int]:

@@ -156,6 +156,15 @@ def send_at(period: Period, schedule: ScheduleSettings) -> dt.datetime:
     return min(at for at in times if at >= period.end)
 
 
+def is_first_of_month(period: Period) -> bool:
+    """Return whether monthly readers get the edition of `period`; see `Frequency`.
+
+    That is so if it ends on one of the first seven days of a month in its own zone. Of weeks that
+    end on one weekday, that is exactly one a month.
+    """
+    return period.end.astimezone(ZoneInfo(period.timezone)).day <= 7
+
+
 def due_period(
     now: dt.datetime,
     schedule: ScheduleSettings,

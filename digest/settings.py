@@ -127,7 +127,13 @@ class DeliverySettings(Section, frozen=True):
 
     transport: Kind = "outbox"
     batch_size: Annotated[int, Meta(ge=1, le=1000)] = 1000
+    in_flight: Annotated[int, Meta(ge=1, le=16)] = 2
     readers_per_second: Annotated[float, Meta(ge=0, le=1_000_000)] = 0
+    settle_seconds: Annotated[int, Meta(ge=0, le=3600)] = 60
+    warm_up_from: Annotated[
+        str,
+        Meta(pattern=r"^(\d{4}-\d{2}-\d{2})?\Z", description='a date, like 2026-11-20, or ""'),
+    ] = ""
 
 
 class SendgridSettings(Section, frozen=True):
@@ -154,6 +160,12 @@ class DatabaseSettings(Section, frozen=True):
             description="sqlite:///PATH or postgresql://USER@HOST/NAME",
         ),
     ] = "sqlite:///var/digest.db"
+
+
+class KeysSettings(Section, frozen=True):
+    """Where the secret keys of readers' links are."""
+
+    file: Text = "var/keys.toml"
 
 
 class QueueSettings(Section, frozen=True):
@@ -201,6 +213,7 @@ class Settings(Section, frozen=True):
     delivery: DeliverySettings = DeliverySettings()
     sendgrid: SendgridSettings = SendgridSettings()
     database: DatabaseSettings = DatabaseSettings()
+    keys: KeysSettings = KeysSettings()
     queue: QueueSettings = QueueSettings()
     web: WebSettings = WebSettings()
 

@@ -24,13 +24,13 @@ def replace_file(path: Path, content: bytes) -> None:
         written.replace(path)
 
 
-def write_new_file(path: Path, content: bytes) -> bool:
-    """Write the file at `path` and return True, or leave what is there and return False.
+def write_new_file(path: Path, content: bytes, *, mode: int = 0o644) -> bool:
+    """Write the file at `path` with `mode` and return True, or leave what is there: False.
 
     Raises:
         OSError: The system refused; there is no new file.
     """
-    with _written_beside(path, content, 0o644) as written:
+    with _written_beside(path, content, mode) as written:
         try:
             path.hardlink_to(written)
         except FileExistsError:

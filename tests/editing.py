@@ -1,20 +1,35 @@
 """What tests of editions share: a service with plain rules, and weeks of rated articles."""
 
 import datetime as dt
+import random
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+
+import sqlalchemy as sa
 
 from digest.model.articles import Article, Rating
 from digest.model.editions import Edition, EditionState
 from digest.model.sources import SourceState
 from digest.ports import Placed, Store
+from digest.project import starter_root
+from digest.rendering.renderer import MailRenderer
 from digest.services.editions import EditionService
+from digest.services.freezing import Choices, FreezingService
+from digest.services.previews import PreviewService
 from digest.settings import EditionSettings, RankingSettings, Settings
+from digest.storage import delivery_tables
+from digest.storage.database import Database
+from digest.storage.rows import topics_text
 from digest.testing.factories import NOON, make_article
+from digest.transports.message import build_message
+from tests.golden.editions import ENGLISH
 
 DAY = dt.timedelta(days=1)
 WEEK = dt.timedelta(days=7)
 LABEL = "2026-W48"  # the week of NOON
+TOPICS = ("Apps", "Games", "Maps & Travel", "Privacy")
 SUNDAY = dt.datetime(2026, 11, 29, 17, tzinfo=dt.UTC)  # its end
 
 
@@ -53,3 +68,63 @@ def ids(edition: Edition) -> list[int]:
 
 def sent(store: Store, edition: Edition, state: EditionState = EditionState.DONE) -> Edition:
     return store.save_edition(replace(edition, state=state))
+
+
+def freezing(
+    store: Store,
+    editions: EditionService,
+    choices: Callable[[], Choices] = tuple,
+    *,
+    templates: Sequence[Path] = (),
+) -> FreezingService:
+    previews = PreviewService(ENGLISH, build_message, ignored={}, weights={})
+    renderer = MailRenderer([*templates, starter_root() / "templates"], ENGLISH)
+    return FreezingService(
+        store,
+        editions,
+        renderer,
+        minimum=3,
+        findings=previews.findings,
+        choices=choices,
+    )
+
+
+def approved(
+    store: Store, editions: EditionService, choices: Callable[[], Choices] = tuple
+) -> Edition:
+    service = freezing(store, editions, choices)
+    service.freeze("", now=NOON)
+    return service.approve("", by="Ana", now=NOON)
+
+
+def add_topics(store: Store, count: int = 12) -> None:
+    """Store articles of the week with two topics each."""
+    rng = random.Random(7)
+    for number in range(1, count + 1):
+        add(store, rated(number, topics=tuple(rng.sample(TOPICS, 2))))
+
+
+def add_readers(
+    database: Database, topics: Sequence[Sequence[str]] = ((),), **changes: str
+) -> None:
+    """Store a reader for each choice of topics, numbered on from those that are there."""
+    table = delivery_tables.subscribers
+    with database.writing() as connection:
+        there = connection.execute(sa.select(sa.func.count(table.c.id))).scalar_one()
+        values = [_reader(there + n, choice) | changes for n, choice in enumerate(topics, 1)]
+        connection.execute(sa.insert(table), values)
+
+
+def _reader(number: int, topics: Sequence[str]) -> dict[str, Any]:
+    address = f"reader-{number}@example.com"
+    return {
+        "id": number,
+        "newsletter": "app-news-weekly",
+        "key": address,
+        "address": address,
+        "topics": topics_text(topics),
+        "frequency": "weekly",
+        "state": "active",
+        "joined_at": NOON,
+        **dict.fromkeys(("first_name", "language", "origin", "left_by"), ""),
+    }

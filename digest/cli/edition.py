@@ -1,28 +1,34 @@
-"""`digest edition`: draft and curate an edition."""
+"""`digest edition`: draft, curate, freeze and approve an edition."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 
 from digest.app import App
-from digest.cli.options import Options, common_options, edition_option
+from digest.cli.options import Options, common_options, edition_option, not_blank
 from digest.cli.output import Output
 from digest.cli.tables import count, edition_line, period_words, story_table
+from digest.curation import FIXED
 from digest.model.editions import Edition
 from digest.periods import send_at
-from digest.services.previews import edition_state, story_document
+from digest.services.previews import edition_state, state_words, story_document
+
+SHORT_HASH = 12
 
 ARTICLE = click.argument("reference", metavar="ARTICLE")
 
 
-@click.group(name="edition", short_help="Draft and curate an edition.")
+@click.group(name="edition", short_help="Draft, curate, freeze and approve an edition.")
 @common_options
 def command() -> None:
-    """Draft and curate an edition.
+    """Draft, curate, freeze and approve an edition.
 
     ARTICLE is the number that `digest rank` shows, a URL, or words of the title. Every command
-    takes --edition; without it, it is the edition that is due.
+    takes --edition; without it, it is the edition that is due. A change to a frozen or approved
+    edition makes it a draft again.
     """
 
 
@@ -38,12 +44,13 @@ def show_list(options: Options) -> None:
         out.document({"due": due.label, "editions": [_document(edition) for edition in editions]})
         if editions:
             out.table(
-                ("Edition", "State", "Stories>", "Period", "Subject"),
+                ("Edition", "State", "Stories>", "Hash", "Period", "Subject"),
                 [
                     (
                         edition.period.label,
-                        str(edition.state),
+                        state_words(edition),
                         str(len(edition.stories)),
+                        edition.sha256[:SHORT_HASH] or "–",
                         period_words(edition.period),
                         edition.subject,
                     )
@@ -75,7 +82,7 @@ def show(options: Options, label: str) -> None:
 def draft(options: Options, label: str) -> None:
     """Draft an edition from the ranking; what editors decided and wrote stays."""
     out = options.output()
-    with _curating(options) as app:
+    with _curating(options, label) as app:
         edition = app.editions.draft(label, now=app.clock.now())
         _show(app, out, edition)
         if len(edition.stories) < app.project.settings.edition.minimum_stories:
@@ -89,7 +96,7 @@ def draft(options: Options, label: str) -> None:
 @click.pass_obj
 def lead(options: Options, label: str, reference: str) -> None:
     """Make ARTICLE the lead story."""
-    with _curating(options) as app:
+    with _curating(options, label) as app:
         edition = app.editions.lead(label, reference, now=app.clock.now())
         _show(app, options.output(), edition)
         _tell_if_from_elsewhere(app, options.output(), edition, reference)
@@ -103,7 +110,7 @@ def lead(options: Options, label: str, reference: str) -> None:
 @click.pass_obj
 def pin(options: Options, label: str, reference: str, position: int) -> None:
     """Fix ARTICLE at POSITION, whatever its score; a redraft keeps it there."""
-    with _curating(options) as app:
+    with _curating(options, label) as app:
         edition = app.editions.pin(label, reference, position, now=app.clock.now())
         _show(app, options.output(), edition)
         _tell_if_from_elsewhere(app, options.output(), edition, reference)
@@ -116,7 +123,7 @@ def pin(options: Options, label: str, reference: str, position: int) -> None:
 @click.pass_obj
 def unpin(options: Options, label: str, reference: str) -> None:
     """Let ARTICLE stand where its score puts it, also as lead."""
-    with _curating(options) as app:
+    with _curating(options, label) as app:
         edition = app.editions.unpin(label, reference, now=app.clock.now())
         _show(app, options.output(), edition)
 
@@ -129,7 +136,7 @@ def unpin(options: Options, label: str, reference: str) -> None:
 @click.pass_obj
 def move(options: Options, label: str, reference: str, position: int) -> None:
     """Move the story ARTICLE to POSITION and the others along; the order stays as it is shown."""
-    with _curating(options) as app:
+    with _curating(options, label) as app:
         edition = app.editions.move(label, reference, position, now=app.clock.now())
         _show(app, options.output(), edition)
 
@@ -141,7 +148,7 @@ def move(options: Options, label: str, reference: str, position: int) -> None:
 @click.pass_obj
 def hide(options: Options, label: str, reference: str) -> None:
     """Take ARTICLE out; the next candidate moves up."""
-    with _curating(options) as app:
+    with _curating(options, label) as app:
         edition = app.editions.hide(label, reference, now=app.clock.now())
         _show(app, options.output(), edition)
 
@@ -153,7 +160,7 @@ def hide(options: Options, label: str, reference: str) -> None:
 @click.pass_obj
 def unhide(options: Options, label: str, reference: str) -> None:
     """Let a hidden ARTICLE take part again."""
-    with _curating(options) as app:
+    with _curating(options, label) as app:
         edition = app.editions.unhide(label, reference, now=app.clock.now())
         _show(app, options.output(), edition)
 
@@ -182,7 +189,7 @@ def edit(options: Options, /, label: str, reference: str, **words: str | None) -
         raise click.UsageError("ARTICLE goes with --headline or --summary.")
     if not is_story and not is_edition:
         raise click.UsageError("Say what to write, for example --subject TEXT.")
-    with _curating(options) as app:
+    with _curating(options, label) as app:
         now = app.clock.now()
         if is_story:
             edition = app.editions.edit_story(label, reference, **of_story, now=now)
@@ -197,6 +204,52 @@ def edit(options: Options, /, label: str, reference: str, **words: str | None) -
         _show(app, options.output(), edition)
 
 
+@command.command("freeze")
+@edition_option
+@common_options
+@click.pass_obj
+def freeze(options: Options, label: str) -> None:
+    """Render an edition's mails for good: what is previewed from now on is what is sent.
+
+    An edition that was never drafted is drafted first. A check that finds an error stops it (5).
+    """
+    out = options.output()
+    with options.open_app(options.require_project()) as app:
+        edition = app.freezing.freeze(label, now=app.clock.now())
+        _show(app, out, edition)
+    out.note(f"Frozen. Look at it, then approve it: digest edition approve --by NAME{_of(label)}")
+
+
+@command.command("approve")
+@edition_option
+@click.option(
+    "--by", "name", metavar="NAME", required=True, callback=not_blank, help="Who approves it."
+)
+@common_options
+@click.pass_obj
+def approve(options: Options, label: str, name: str) -> None:
+    """Approve a frozen edition, so that it may be sent; covers the hash that is shown."""
+    with options.open_app(options.require_project()) as app:
+        edition = app.freezing.approve(label, by=name, now=app.clock.now())
+        _show(app, options.output(), edition)
+
+
+@command.command("reopen")
+@edition_option
+@common_options
+@click.pass_obj
+def reopen(options: Options, label: str) -> None:
+    """Make a frozen or approved edition a draft again."""
+    with options.open_app(options.require_project()) as app:
+        edition = app.freezing.reopen(label, now=app.clock.now())
+        _show(app, options.output(), edition)
+
+
+def _of(label: str) -> str:
+    """Return the option that names the same edition in the next command."""
+    return f" --edition {label}" if label else ""
+
+
 def _tell_if_from_elsewhere(app: App, out: Output, edition: Edition, reference: str) -> None:
     """Say so when an editor brings in what the ranking would not: too old, or of another week."""
     now = app.clock.now()
@@ -206,9 +259,15 @@ def _tell_if_from_elsewhere(app: App, out: Output, edition: Edition, reference: 
         out.note(f"{article.article.title!r} is no candidate of this week; it is in all the same.")
 
 
-def _curating(options: Options) -> App:
-    """Open the app for a change, which the starter could not keep."""
-    return options.open_app(options.require_project())
+@contextmanager
+def _curating(options: Options, label: str) -> Iterator[App]:
+    """Open the app for a change, which the starter could not keep; say if it undid a freezing."""
+    with options.open_app(options.require_project()) as app:
+        before = app.editions.stored(label, now=app.clock.now())
+        yield app
+        if before is not None and before.state in FIXED:
+            words = f"was {before.state}; it is a draft again. Freeze and approve it anew."
+            options.output().note(f"The edition {words}")
 
 
 def _show(app: App, out: Output, edition: Edition) -> None:
@@ -217,6 +276,8 @@ def _show(app: App, out: Output, edition: Edition) -> None:
     if edition.stories:
         out.line(f"  Subject    {edition.subject}")
         out.line(f"  Preheader  {edition.preheader}")
+    if edition.sha256:
+        out.line(f"  Hash       {edition.sha256}")
     goes = send_at(edition.period, app.project.settings.schedule)
     local = goes.astimezone(ZoneInfo(edition.period.timezone))
     out.line(f"  Due        {local:%a %Y-%m-%d %H:%M} {edition.period.timezone}")
@@ -234,6 +295,10 @@ def _document(edition: Edition) -> dict[str, Any]:
     return {
         "edition": edition.period.label,
         "state": edition_state(edition),
+        "sha256": edition.sha256,
+        "frozen_at": edition.frozen_at and edition.frozen_at.isoformat(),
+        "approved_by": edition.approved_by,
+        "approved_at": edition.approved_at and edition.approved_at.isoformat(),
         "period": {
             "start": edition.period.start.isoformat(),
             "end": edition.period.end.isoformat(),

@@ -21,7 +21,7 @@ class Live:
     """A preview that follows its project.
 
     Attributes:
-        app: The project as it was read last; its store serves for all later readings.
+        app: The project as it was read last; its database serves for all later readings.
         reopen: Reads the project's settings again.
         make: Renders the edition and writes the preview's folder; returns it and its files.
         show: Tells the first preview in full.
@@ -88,7 +88,7 @@ class Live:
                 "The settings name another database now, so nothing was rendered.",
                 hint="Stop this preview with Ctrl-C and start it again.",
             )
-        fresh.store = self.app.store
+        fresh.database = self.app.database
         return fresh
 
     def _tell(self, preview: Preview, files: Mapping[str, str]) -> None:

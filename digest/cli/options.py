@@ -152,6 +152,15 @@ def not_blank(_ctx: click.Context, _parameter: click.Parameter, value: str | Non
     return value or ""
 
 
+def none_blank(
+    _ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Refuse blank values of an option that may be given again."""
+    if not all(value.strip() for value in values):
+        raise click.BadParameter("it is blank.")
+    return values
+
+
 def edition_option(function: Command) -> Command:
     """Add `--edition` to a command."""
     return click.option(

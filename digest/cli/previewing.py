@@ -15,7 +15,8 @@ from digest.checking import Finding, Severity
 from digest.cli import collect
 from digest.cli.options import Options
 from digest.cli.output import Output
-from digest.cli.tables import edition_line, finding_lines, story_table
+from digest.cli.tables import audience_lines, edition_line, finding_lines, story_table
+from digest.cli.viewing import write_preview
 from digest.model.editions import Edition
 from digest.services.previews import Preview, report
 from digest.wholefiles import replace_file
@@ -41,7 +42,7 @@ def run(options: Options, chosen: Mapping[str, Any]) -> int:
             out.notes(finding_lines(preview.findings))
         else:
             folder = chosen["out"] or _folder(app, preview.edition)
-            files = app.write_preview(preview, folder)
+            files = write_preview(app, preview, folder)
             _show(out, preview, files)
             page = folder / "index.html"
             _open(out, page.absolute().as_uri(), shlex.quote(str(_here(page))), chosen)
@@ -65,9 +66,15 @@ def _opened(options: Options, sample: bool) -> App:
 
 
 def _preview(app: App, chosen: Mapping[str, Any]) -> Preview:
+    return app.preview(_due(app, chosen), chosen["reader"])
+
+
+def _due(app: App, chosen: Mapping[str, Any]) -> Edition:
+    """Return the edition to show; one that is frozen has enough stories, whatever is set now."""
     edition = app.editions.compose(chosen["label"], now=app.clock.now())
-    app.editions.require_enough(edition)
-    return app.previews.preview(edition, now=app.clock.now(), reader=chosen["reader"])
+    if not edition.sha256:
+        app.editions.require_enough(edition)
+    return edition
 
 
 def _serve(options: Options, app: App, out: Output, chosen: Mapping[str, Any]) -> int:
@@ -76,13 +83,12 @@ def _serve(options: Options, app: App, out: Output, chosen: Mapping[str, Any]) -
     def make(current: App) -> tuple[Preview, Mapping[str, str]]:
         preview = _preview(current, chosen)
         folder = chosen["out"] or _folder(current, preview.edition)
-        return preview, current.write_preview(preview, folder)
+        return preview, write_preview(current, preview, folder)
 
     if not app.project.is_starter or app.project.templates_root:
         # From here on it is this project, whatever happens to its settings' file meanwhile.
         options.project = app.project.templates_root or app.project.root
-    edition = app.editions.compose(chosen["label"], now=app.clock.now())
-    app.editions.require_enough(edition)  # a week without stories ends here, not in the browser
+    _due(app, chosen)  # a week without stories ends here, not in the browser
     live = Live(
         app=app,
         reopen=lambda: _opened(options, chosen["sample"]),
@@ -129,13 +135,15 @@ def _write_part(preview: Preview, form: str, target: str) -> None:
 
 
 def _show(out: Output, preview: Preview, files: Mapping[str, str]) -> None:
-    edition = preview.edition
+    edition, variant = preview.edition, preview.variant
     out.document(report(preview, files=files))
     out.line(edition_line(edition))
     out.line()
-    out.line(f"  Subject    {edition.subject}  ({len(edition.subject)} characters)")
-    out.line(f"  Preheader  {edition.preheader}")
-    out.line(f"  Goes to    nobody: a preview sends nothing (shown as {preview.reader} sees it)")
+    out.line(f"  Subject    {variant.subject}  ({len(variant.subject)} characters)")
+    out.line(f"  Preheader  {variant.preheader}")
+    out.line(f"  Shown as   {preview.reader} sees it; a preview sends nothing")
+    for line in audience_lines(preview.audience):
+        out.line(line)
     for note in edition.notes:
         out.line(f"  Note       {note}")
     out.line()
@@ -145,7 +153,9 @@ def _show(out: Output, preview: Preview, files: Mapping[str, str]) -> None:
         out.line(line)
     html, text = len(preview.html.encode()), len(preview.text.encode())
     out.line(f"  Size       {html / 1000:.1f} KB of HTML (Gmail cuts at 102), {text:,} B of text")
-    out.line(f"  Hash       {preview.variant.sha256}")
+    out.line(f"  Hash       {variant.sha256}")
+    if edition.sha256 not in ("", variant.sha256):
+        out.line(f"  Part of    {edition.sha256}, the mail with all stories")
     out.line(f"  Viewer     {_here(Path(files['index.html']))}")
 
 

@@ -2,19 +2,27 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from digest.cli.output import Output
 
 EVERY_SECONDS = 10.0
 
 
+class Advance(Protocol):
+    """Called when steps of long work are done."""
+
+    def __call__(self, steps: int = 1) -> None:
+        """Note that so many more are done."""
+
+
 @contextmanager
-def progress(out: Output, what: str, total: int) -> Iterator[Callable[[], None]]:
-    """Yield what is called after each of `total` steps; `what` names them in the plural."""
+def progress(out: Output, what: str, total: int) -> Iterator[Advance]:
+    """Yield what is called after steps of `total` are done; `what` names them in the plural."""
     if out.quiet:
-        yield lambda: None
+        yield lambda _steps=1: None
     elif sys.stderr.isatty():
         with _bar(out, what, total) as advance:
             yield advance
@@ -22,12 +30,12 @@ def progress(out: Output, what: str, total: int) -> Iterator[Callable[[], None]]
         yield _lines(out, what, total)
 
 
-def _lines(out: Output, what: str, total: int) -> Callable[[], None]:
+def _lines(out: Output, what: str, total: int) -> Advance:
     done, told_at = 0, time.monotonic()
 
-    def advance() -> None:
+    def advance(steps: int = 1) -> None:
         nonlocal done, told_at
-        done += 1
+        done += steps
         if time.monotonic() - told_at >= EVERY_SECONDS:
             told_at = time.monotonic()
             out.note(f"{done:,} of {total:,} {what}")
@@ -36,7 +44,7 @@ def _lines(out: Output, what: str, total: int) -> Callable[[], None]:
 
 
 @contextmanager
-def _bar(out: Output, what: str, total: int) -> Iterator[Callable[[], None]]:
+def _bar(out: Output, what: str, total: int) -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -49,4 +57,4 @@ def _bar(out: Output, what: str, total: int) -> Iterator[Callable[[], None]]:
     console = Console(file=sys.stderr, no_color=not out.color)
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(what.capitalize(), total=total)
-        yield lambda: bar.advance(task)
+        yield lambda steps=1: bar.advance(task, steps)

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 from digest.checking import Finding, Severity
 from digest.cli.output import Output
 from digest.model.articles import Rating
+from digest.model.deliveries import Audience
 from digest.model.editions import Edition, Period, Story
-from digest.services.previews import edition_state
+from digest.services.previews import audience_words, state_words
 
 
 def edition_line(edition: Edition) -> str:
@@ -16,7 +17,7 @@ def edition_line(edition: Edition) -> str:
     stories = count(len(edition.stories), "story", "stories")
     period = period_words(edition.period)
     return (
-        f"Edition {edition.period.label} · {period} · {edition_state(edition)}, "
+        f"Edition {edition.period.label} · {period} · {state_words(edition)}, "
         f"{stories} of {count(edition.candidates, 'candidate')}"
     )
 
@@ -52,6 +53,15 @@ def _row(story: Story) -> Sequence[str]:
 def rating_cells(rating: Rating | None) -> tuple[str, str]:
     """Return the mean and the votes for two columns, or two dashes."""
     return (f"{rating.mean:.1f}", f"{rating.votes:,}") if rating else ("–", "–")
+
+
+def audience_lines(audience: Audience) -> Iterator[str]:
+    """Yield who would get an edition, and who would not and why."""
+    goes_to, not_to = audience_words(audience)
+    hint = "" if audience.candidates else " (digest subscribers import FILE.csv)"
+    yield f"  Goes to    {goes_to}{hint}"
+    if not_to:
+        yield f"  Not to     {not_to}"
 
 
 def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:

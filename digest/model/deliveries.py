@@ -5,7 +5,7 @@ batch, and each try to hand a batch over is an attempt, a row of an append-only 
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -51,6 +51,7 @@ class AttemptOutcome(StrEnum):
     UNKNOWN = "unknown"
     FENCED = "fenced"  # cancelled at the provider before its release, so it can never go out
     ABANDONED = "abandoned"
+    RESENT = "resent"  # a person decided to hand it over again, though some may get it twice
 
 
 class ExclusionReason(StrEnum):
@@ -107,13 +108,18 @@ class Mail:
     list_id: str
 
 
+def _always() -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handover:
     """One try to hand one batch over.
 
     `reservation` is the provider's own id for this try, "" where it has none. `release_at` is the
     aware UTC instant at which the provider sends, None for at once. `attempt` counts from 1.
-    `is_test` marks a mail that is no delivery: nothing about it is counted.
+    `is_test` marks a mail that is no delivery: nothing about it is counted. `may_send` is asked
+    right before the request: a process that slept must not send what others may have taken over.
     """
 
     mail: Mail
@@ -122,15 +128,22 @@ class Handover:
     readers: Sequence[Addressee]
     reservation: str = ""
     release_at: dt.datetime | None = None
+    edition_id: int = 0
     is_test: bool = False
+    may_send: Callable[[], bool] = _always
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """The provider took the whole batch. `reference` is its id for the request, or ""."""
+    """The provider took the whole batch. `reference` is its id for the request, or "".
+
+    In this and the other outcomes `status` is that of the answer, and `body_sha256` the hash of
+    what was sent, "" where there is no one body.
+    """
 
     reference: str = ""
     status: int | None = None
+    body_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +155,7 @@ class Refused:
 
     reason: str
     status: int | None = None
+    body_sha256: str = ""
     can_split: bool = True
 
 
@@ -155,6 +169,7 @@ class Unavailable:
 
     reason: str
     status: int | None = None
+    body_sha256: str = ""
     retry_at: dt.datetime | None = None
     needs_person: bool = False
 
@@ -165,9 +180,15 @@ class Unknown:
 
     reason: str
     status: int | None = None
+    body_sha256: str = ""
 
 
-Outcome = Accepted | Refused | Unavailable | Unknown
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsent:
+    """The request was never made, because `Handover.may_send` said no."""
+
+
+Outcome = Accepted | Refused | Unavailable | Unknown | Unsent
 
 
 class Evidence(StrEnum):
@@ -228,6 +249,8 @@ class Claim:
     variant: str
     lease_until_at: dt.datetime
     readers: Sequence[tuple[int, str, str]]
+    reservation: str = ""
+    release_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,7 +312,9 @@ class DeliveryEvent:
     `key` is equal for two reports of one event. `edition_id`, `batch_id`, `attempt` and
     `subscriber_id` are None where the provider does not say (a late bounce knows the address
     only). `address` is for suppressing alone and is never stored with the event. `kind` is one of
-    processed, deferred, delivered, dropped, bounced, blocked, complained, unsubscribed.
+    processed, deferred, delivered, dropped, bounced, blocked, complained, unsubscribed. `reason`
+    holds no address; that of a dropped mail is a SuppressionReason where the provider dropped it
+    because it no longer mails the address.
     """
 
     key: str
@@ -301,3 +326,16 @@ class DeliveryEvent:
     attempt: int | None = None
     subscriber_id: int | None = None
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What one report of the provider says.
+
+    `others` counts events that are of no use here. `fault` says why the report cannot be read at
+    all, "" if it can.
+    """
+
+    events: Sequence[DeliveryEvent] = ()
+    others: int = 0
+    fault: str = ""

@@ -12,6 +12,7 @@ from digest.ports.content import (
     Words,
 )
 from digest.ports.delivery import (
+    CHANGEABLE,
     Added,
     EventStore,
     Ledger,
@@ -20,6 +21,7 @@ from digest.ports.delivery import (
 )
 
 __all__ = [
+    "CHANGEABLE",
     "AddReport",
     "Added",
     "Clock",

@@ -1,7 +1,7 @@
 """From a frozen edition to its readers: the protocols of lists, deliveries and providers."""
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from digest.model.deliveries import (
     Evidence,
     Handover,
     Outcome,
+    Refused,
 )
 from digest.model.editions import Edition
 from digest.model.subscribers import Subscriber, Suppression
@@ -61,14 +62,30 @@ class Transport(Protocol):
         """Give back connections."""
 
 
+CHANGEABLE = ("first_name", "topics", "frequency", "language")
+"""What a reader who is on the list already takes over from an import."""
+
+
 class SubscriberStore(Protocol):
     """The readers of the newsletters, and whom nobody mails again. See `Store` for the promises."""
 
-    def add_subscribers(self, subscribers: Iterable[Subscriber]) -> "Added":
+    def add_subscribers(
+        self,
+        subscribers: Iterable[Subscriber],
+        *,
+        changing: Collection[str] = CHANGEABLE,
+        is_trial: bool = False,
+    ) -> "Added":
         """Insert or update readers in ONE transaction, streaming; never revives anybody.
 
-        Who has left keeps that state; who is suppressed stays so. A known reader takes over first
-        name, topics, frequency and language where they differ, and keeps everything else.
+        Who has left or is suppressed is kept out: nothing about them is changed or added. A known
+        reader takes over what differs of `changing`, and keeps everything else. Of two that are
+        one reader the first counts. `subscribers` is used up first, and must not use the store.
+
+        Args:
+            subscribers: New to the store or not; `id` does not matter.
+            changing: Those of CHANGEABLE that known readers take over.
+            is_trial: Count only; change nothing.
         """
 
     def subscriber(self, newsletter: str, key: str) -> Subscriber | None:
@@ -77,8 +94,17 @@ class SubscriberStore(Protocol):
     def subscriber_by_id(self, subscriber_id: int) -> Subscriber | None:
         """Return one reader, or None."""
 
-    def subscribers(self, newsletter: str) -> Iterator[Subscriber]:
-        """Yield all readers by id, in constant memory."""
+    def subscribers(self, newsletter: str, *, is_mailed: bool = False) -> Iterator[Subscriber]:
+        """Yield all readers by id, in constant memory.
+
+        With `is_mailed` only who gets mail: who is active and not suppressed.
+        """
+
+    def find_subscribers(self, newsletter: str, text: str, *, limit: int) -> list[Subscriber]:
+        """Return readers with `text` in their address or first name, newest first."""
+
+    def subscriber_counts(self, newsletter: str) -> Mapping[str, int]:
+        """Return how many readers are in each state."""
 
     def set_left(self, subscriber_id: int, *, by: str, now: dt.datetime) -> bool:
         """Record that the reader has left; return whether that is new."""
@@ -92,6 +118,9 @@ class SubscriberStore(Protocol):
 
     def are_erased(self, hashes: Sequence[str]) -> frozenset[str]:
         """Return those of the keyed hashes whose address was erased."""
+
+    def all_erased(self) -> frozenset[str]:
+        """Return the keyed hashes of all addresses that were erased."""
 
     def topic_choices(self, newsletter: str) -> list[tuple[tuple[str, ...], int]]:
         """Return each choice of topics among active readers and how many have it, most first."""
@@ -108,19 +137,32 @@ class SubscriberStore(Protocol):
     def suppression(self, key: str) -> Suppression | None:
         """Return the address's suppression, or None."""
 
+    def last_sync(self) -> dt.datetime | None:
+        """Return from when on the provider was last asked whom it no longer mails, or None."""
+
+    def record_sync(self, at: dt.datetime) -> None:
+        """Remember that everything up to `at` is known."""
+
     def history(self, subscriber_id: int) -> list[Mapping[str, object]]:
         """Return what the reader was sent and what came of it, newest edition first."""
+
+    def reports(self, subscriber_id: int) -> list[Mapping[str, object]]:
+        """Return the provider's reports about the reader that are kept, oldest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Added:
-    """How many readers of one import were new, changed, known as they are, or kept out."""
+    """How many readers of one import were new, changed, known as they are, or kept out.
+
+    `repeated` counts those that came again.
+    """
 
     new: int = 0
     updated: int = 0
     seen: int = 0
     left: int = 0
     suppressed: int = 0
+    repeated: int = 0
 
 
 class Ledger(Protocol):
@@ -158,6 +200,18 @@ class Ledger(Protocol):
     def change_state(self, edition_id: int, states: Iterable[str], to: str) -> bool:
         """Bring the edition from one of `states` to `to`."""
 
+    def state(self, edition_id: int) -> str:
+        """Return where the edition stands."""
+
+    def finish(self, edition_id: int) -> bool:
+        """Bring an edition whose batches are all settled to done, or to attention.
+
+        Attention is for those with an unknown batch. While one is planned or claimed nothing
+        changes, but an edition that had ended is paused, so that a run goes on with it: whoever
+        slept through the lease of a batch may wake later and know that it was never sent. Return
+        whether anything changed.
+        """
+
     def claim(
         self,
         edition_id: int,
@@ -173,17 +227,17 @@ class Ledger(Protocol):
         Who has left, been suppressed or been erased since the plan is not among its readers.
         """
 
-    def record(self, claim: Claim, outcome: Outcome, *, body_sha256: str, now: dt.datetime) -> bool:
+    def record(self, claim: Claim, outcome: Outcome, *, now: dt.datetime) -> bool:
         """Close the attempt with its outcome and move the batch accordingly."""
 
-    def return_unsent(self, claim: Claim, *, now: dt.datetime) -> bool:
-        """Give back a claim whose request was certainly never made."""
-
-    def split(self, claim: Claim, outcome: Outcome, *, now: dt.datetime) -> bool:
+    def split(self, claim: Claim, outcome: Refused, *, now: dt.datetime) -> bool:
         """Replace a refused batch of two or more readers by two planned halves."""
 
-    def reap(self, edition_id: int, *, now: dt.datetime, is_alone: bool) -> int:
-        """Make claims unknown whose holder is gone: lease over, or any claim if `is_alone`."""
+    def reap(self, edition_id: int, *, now: dt.datetime, is_alone: bool, holder: str = "") -> int:
+        """Make claims unknown whose holder is gone: lease over, or any claim if `is_alone`.
+
+        Those of `holder` are left alone.
+        """
 
     def unknown(self, edition_id: int) -> list[tuple[Batch, Attempt]]:
         """Return the unknown batches with their last attempt, in order."""
@@ -200,14 +254,20 @@ class Ledger(Protocol):
         """Return how many cancelled hand-overs the provider still holds until their release."""
 
     def next_wait(self, edition_id: int) -> dt.datetime | None:
-        """Return when the earliest planned batch may be claimed, or None if there is none."""
+        """Return when the earliest planned batch may be claimed, or the first lease ends.
 
-    def cancel(self, edition_id: int, *, now: dt.datetime) -> tuple[int, list[str]]:
+        None if no batch is planned or claimed.
+        """
+
+    def cancel(self, edition_id: int, *, now: dt.datetime) -> tuple[int, list[Attempt]]:
         """Cancel the planned batches of an edition.
 
         Returns:
-            How many readers they have, and the reservations of batches that are accepted already.
+            How many readers they have, and the accepted attempts that the provider still holds.
         """
+
+    def recall(self, attempt: Attempt, *, now: dt.datetime) -> bool:
+        """Record that an accepted hand-over was cancelled at the provider before its release."""
 
     def report(self, edition: Edition) -> DeliveryReport:
         """Return the edition's account."""
@@ -215,8 +275,17 @@ class Ledger(Protocol):
     def take_slot(self, readers: int, *, rate: float, now: dt.datetime) -> dt.datetime:
         """Book the next free slot of the shared rate limit; return when it begins."""
 
-    def accepted_since(self, since: dt.datetime) -> int:
-        """Return how many readers were handed over from `since` on, in all editions."""
+    def delay_slot(self, until: dt.datetime) -> None:
+        """Let nobody hand over before `until`: the provider asked everybody to wait."""
+
+    def event_counts(self, edition_id: int) -> Mapping[str, int]:
+        """Return how many deliveries stand where, by what the provider reported."""
+
+    def handed_over_since(self, since: dt.datetime) -> int:
+        """Return how many readers were handed over from `since` on, in all editions.
+
+        Those in flight or in doubt are among them.
+        """
 
 
 class EventStore(Protocol):
@@ -233,8 +302,10 @@ class EventStore(Protocol):
     ) -> int:
         """Fold some events of a report in one transaction; return how many were new.
 
-        Any event of an attempt settles its unknown batch as accepted. A delivery's state only
-        grows; who bounced, complained or left is suppressed. Folding twice changes nothing.
+        An event of an attempt that nobody has an answer of settles its batch as accepted, if it
+        happened from the release on: until then a fence may still take the batch back. A
+        delivery's state only grows; who bounced, complained or left is suppressed. Folding twice
+        changes nothing.
         """
 
     def mark_dead(self, inbox_id: int, reason: str) -> None:

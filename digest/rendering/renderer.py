@@ -1,6 +1,5 @@
 """The mail renderer: views, then templates, then the inliner, then the hash."""
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -10,7 +9,7 @@ from typing import Any
 from jinja2 import Environment
 
 from digest.errors import RenderError
-from digest.merging import TOKENS, compile_variant, count_tokens
+from digest.merging import TOKENS, compile_variant, count_tokens, hash_parts
 from digest.model.editions import Edition, Variant
 from digest.rendering.environment import make_environment, render_template
 from digest.rendering.finishing import finished
@@ -68,7 +67,7 @@ class MailRenderer:
             html=html,
             text=text,
             tokens=count_tokens(html),
-            sha256=_digest(mail.subject, mail.preheader, html, text),
+            sha256=hash_parts(mail.subject, mail.preheader, html, text),
         )
         _require_whole(variant)
         return variant
@@ -144,11 +143,3 @@ def _require_tokens(body: str, template: str, names: Sequence[str] = REQUIRED) -
                 f"templates/{template} does not show the reader's {name}; nothing was written.",
                 hint=f"Put {{{{ mail.tokens.{name} }}}} into it.",
             )
-
-
-def _digest(*parts: str) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        encoded = part.encode()
-        digest.update(len(encoded).to_bytes(8, "big") + encoded)
-    return digest.hexdigest()

@@ -8,17 +8,17 @@ import structlog
 
 from digest import curation
 from digest.curation import Curation
-from digest.errors import NotFound, NothingToSend, UsageError
+from digest.errors import NothingToSend, UsageError
 from digest.model.articles import RankedArticle, StoredArticle
 from digest.model.editions import SENT_STATES, Edition, EditionState, Period, Story
 from digest.normalising.text import clean_text
 from digest.periods import due_period, period_labelled
 from digest.ports import Store, Words
-from digest.ranking import HISTORY, hold_back, is_news, measure_priors, rank
+from digest.ranking import hold_back
+from digest.services.candidates import Candidates
 from digest.settings import Settings
 
 FINISHED = SENT_STATES | {EditionState.SKIPPED, EditionState.CANCELLED}
-GIVES_BACK = frozenset({EditionState.HELD, EditionState.SKIPPED, EditionState.CANCELLED})
 OPEN = frozenset({EditionState.DRAFT, EditionState.HELD})
 THIN_WEEK = {
     "hold": "it is held until it has more",
@@ -49,8 +49,8 @@ class EditionService:
     ) -> None:
         self._words = words
         self._store = store
-        self._left_out = left_out
         self._settings = settings
+        self._candidates = Candidates(store, settings, left_out=left_out)
         self._newsletter = settings.newsletter.slug
 
     # Which edition
@@ -77,55 +77,15 @@ class EditionService:
         """Return all stored editions, newest period first."""
         return self._store.editions(self._newsletter)
 
-    # Ranking
+    # Candidates
 
     def ranked(self, period: Period, *, now: dt.datetime) -> list[RankedArticle]:
-        """Return the period's candidates best first, the cap per source marked.
+        """Return the period's candidates best first; see `Candidates.ranked`."""
+        return self._candidates.ranked(period, now=now)
 
-        Ages are taken at `now`, or at the period's end when that has passed.
-        """
-        edition = self._store.edition(self._newsletter, period.label)
-        hidden = edition.hidden if edition else frozenset()
-        ranked = self._rank(period, self._own(period, now=now), now=now)
-        return hold_back(ranked, self._settings.edition.max_per_source, hidden=hidden)
-
-    def _own(self, period: Period, *, now: dt.datetime) -> list[StoredArticle]:
-        """Return the period's articles, and those that held or skipped editions give back."""
-        start = period.start
-        for edition in self._store.editions(self._newsletter):
-            if edition.period.end == start and edition.state in GIVES_BACK:
-                start = edition.period.start
-        return self._fresh(start, period.end, at=min(now, period.end))
-
-    def _earlier(self, period: Period, *, now: dt.datetime) -> list[StoredArticle]:
-        """Return what a thin week is widened by: all that is not too old, whatever its period."""
-        at = min(now, period.end)
-        return self._fresh(min(self._oldest(at), period.start), period.end, at=at)
-
-    def _fresh(
-        self, start: dt.datetime, end: dt.datetime, *, at: dt.datetime
-    ) -> list[StoredArticle]:
-        oldest = self._oldest(at)
-        found = self._store.candidates(start, end)
-        return [
-            c for c in found if is_news(c, since=oldest) and c.article.source not in self._left_out
-        ]
-
-    def _oldest(self, at: dt.datetime) -> dt.datetime:
-        return at - dt.timedelta(days=self._settings.edition.max_age_days)
-
-    def _rank(
-        self, period: Period, candidates: Sequence[StoredArticle], *, now: dt.datetime
-    ) -> list[RankedArticle]:
-        at = min(now, period.end)
-        sent = self._store.sent_article_ids(self._newsletter, except_label=period.label)
-        trust = {source.name: source.trust for source in self._settings.source}
-        weights = self._settings.ranking
-        past = self._store.ratings_between(at - HISTORY, period.end)
-        history = [rated for rated in past if rated.source not in self._left_out]
-        priors = measure_priors(history, trust, weights)
-        unsent = [c for c in candidates if c.id not in sent]
-        return rank(unsent, priors, trust, weights, at=at)
+    def find(self, reference: str, period: Period, *, now: dt.datetime) -> StoredArticle:
+        """Return the article that `reference` names; see `Candidates.find`."""
+        return self._candidates.find(reference, period, now=now)
 
     # Drafting
 
@@ -144,8 +104,10 @@ class EditionService:
     def draft(self, label: str, *, now: dt.datetime) -> Edition:
         """Draft the edition from the ranking and store it; what editors decided stays.
 
+        A frozen or approved edition is a draft again, as after every change below.
+
         Raises:
-            UsageError: The edition is past drafting.
+            UsageError: The edition is planned or later, or does not go.
         """
         edition = self._open(self.compose(label, now=now))
         saved = self._store.save_edition(self._drafted(edition, now=now))
@@ -158,14 +120,15 @@ class EditionService:
         """Choose the stories anew under what editors decided; stores nothing."""
         decided = decided or curation.curation_of(edition)
         period, rules = edition.period, self._settings.edition
-        own = self._own(period, now=now)
-        ranked = self._rank(period, [*own, *self._brought_in(decided, own)], now=now)
+        found = self._candidates
+        own = found.own(period, now=now)
+        ranked = found.rank(period, [*own, *found.brought_in(decided, own)], now=now)
         stories = self._choose(ranked, decided)
         notes: tuple[str, ...] = ()
         if len(stories) < rules.minimum_stories and rules.thin_week == "widen":
             inside = {item.stored.id for item in ranked}
-            rest = [c for c in self._earlier(period, now=now) if c.id not in inside]
-            wider = self._choose(ranked, decided, older=self._rank(period, rest, now=now))
+            rest = [c for c in found.earlier(period, now=now) if c.id not in inside]
+            wider = self._choose(ranked, decided, older=found.rank(period, rest, now=now))
             if more := len(wider) - len(stories):
                 notes = (f"Thin week: {_stories(len(stories))} of its own, {more} from before.",)
             stories = wider
@@ -193,17 +156,11 @@ class EditionService:
             marked[: len(ranked)] = ranked
         return curation.choose(marked, decided, size=rules.stories)
 
-    def _brought_in(self, decided: Curation, own: Sequence[StoredArticle]) -> list[StoredArticle]:
-        """Return the articles that an editor placed and that are not the period's own."""
-        wanted = {*decided.pins, decided.lead} - {stored.id for stored in own}
-        found = self._store.articles(key for key in wanted if key is not None)
-        return [found[key] for key in sorted(found)]
-
     def newcomers(self, edition: Edition, *, now: dt.datetime) -> int:
         """Return how many candidates were first seen after the stored edition was drafted."""
         if edition.id is None or edition.drafted_at is None or edition.state not in OPEN:
             return 0
-        own = self._own(edition.period, now=now)
+        own = self._candidates.own(edition.period, now=now)
         return sum(c.first_seen_at > edition.drafted_at for c in own)
 
     def require_enough(self, edition: Edition) -> None:
@@ -317,6 +274,10 @@ class EditionService:
             edition = replace(edition, intro=intro)
         return self._save(curation.readdressed(edition, subject=subject, preheader=preheader))
 
+    def narrowed(self, edition: Edition, kept: Sequence[int]) -> Edition:
+        """Return the edition with those stories alone, by index; stores nothing."""
+        return curation.narrowed(edition, kept, self._words())
+
     def _again(self, edition: Edition, decided: Curation, *, now: dt.datetime) -> Edition:
         """Choose the stories anew after a decision, and store the edition."""
         return self._store.save_edition(self._drafted(edition, now=now, decided=decided))
@@ -342,35 +303,13 @@ class EditionService:
             )
         return edition, article.id
 
-    def find(self, reference: str, period: Period, *, now: dt.datetime) -> StoredArticle:
-        """Return the article named by its number, its URL, or words of its title.
-
-        Raises:
-            UsageError: None or several match; lists them.
-        """
-        if reference.isascii() and reference.isdigit() and len(reference) < 18:
-            try:
-                return self._store.article(int(reference))
-            except NotFound as error:
-                raise UsageError(
-                    f"There is no article {reference}.", hint="See the numbers: digest rank"
-                ) from error
-        found = self._store.find_articles(reference, limit=6)
-        if len(found) > 1:
-            inside = {item.stored.id for item in self.ranked(period, now=now)}
-            found = [c for c in found if c.id in inside] or found
-        if len(found) == 1:
-            return found[0]
-        if not found:
-            raise UsageError(
-                f"No article has {reference!r} in its title.", hint="See them: digest rank"
-            )
-        listed = "; ".join(f"{c.id} {c.article.title}" for c in found)
-        raise UsageError(
-            f"{reference!r} could be several articles: {listed}.", hint="Use the number."
-        )
-
     def _open(self, edition: Edition) -> Edition:
+        """Return the edition as it may be changed: one that is fixed is a draft again.
+
+        Approval covers the mail as it was, so a change takes it away, and the frozen mail with it.
+        """
+        if edition.state in curation.FIXED:
+            return curation.reopened(edition)
         if edition.state not in OPEN:
             raise UsageError(
                 f"Edition {edition.period.label} is {edition.state}; it cannot be changed.",

@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 
 from digest.checking import Finding, Severity, check_mail, without_ignored
 from digest.merging import compile_variant, count_tokens, reader_links, shown_link, shown_text
-from digest.model.editions import Edition, Story, Variant
+from digest.model.deliveries import Audience
+from digest.model.editions import Edition, EditionState, FrozenVariant, Story, Variant
 from digest.model.messages import Envelope
 from digest.normalising.urls import web_link
-from digest.ports import MessageBuilder, Renderer
+from digest.ports import MessageBuilder
 from digest.settings import NewsletterSettings
 
 SOMEBODY = "reader@example.com"
@@ -19,10 +20,15 @@ SOMEBODY = "reader@example.com"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """An edition rendered for one reader, with what the checks say of it."""
+    """An edition's mail to one reader, with what the checks say of it, and who would get it.
+
+    `edition` has the stories that this reader gets; `key` names their variant (WHOLE: all).
+    """
 
     edition: Edition
+    key: str
     variant: Variant
+    audience: Audience
     reader: str
     html: str
     text: str
@@ -36,11 +42,10 @@ class Preview:
 
 
 class PreviewService:
-    """Renders and checks an edition. No provider, no key, no row of any state, no network.
+    """Fills and checks an edition's mail. No provider, no key, no row of any state, no network.
 
     Args:
         newsletter: Its settings.
-        renderer: Makes the mail.
         messages: Makes its bytes.
         ignored: The checks whose findings are left out of a preview, each with the reason.
         weights: Bytes of the newsletter's own pictures, by URL.
@@ -49,7 +54,6 @@ class PreviewService:
     def __init__(
         self,
         newsletter: NewsletterSettings,
-        renderer: Renderer,
         messages: MessageBuilder,
         *,
         ignored: Mapping[str, str],
@@ -58,30 +62,47 @@ class PreviewService:
         self._weights = weights
         self._ignored = ignored
         self._newsletter = newsletter
-        self._renderer = renderer
         self._messages = messages
 
-    def preview(self, edition: Edition, *, now: dt.datetime, reader: str = "") -> Preview:
-        """Render `edition` for `reader` (an address; "" for an invented one).
+    def preview(
+        self,
+        edition: Edition,
+        frozen: FrozenVariant,
+        *,
+        audience: Audience,
+        now: dt.datetime,
+        reader: str = "",
+    ) -> Preview:
+        """Fill the mail for `reader` (an address; "" for an invented one), and check it.
 
         The links of the footer lead to pages that only show; none of them acts.
 
-        Raises:
-            RenderError: A template is broken.
+        Args:
+            edition: With the stories of `frozen`.
+            frozen: The mail, as `FreezingService.mail_for` gives it.
+            audience: Who would get the edition.
+            now: Aware; the date of the message.
+            reader: Whose address stands in it.
         """
-        variant = self._renderer.render(edition)
+        variant = frozen.variant
         reader = reader or SOMEBODY
         values = self._values(edition, reader)
         html, text = compile_variant(variant).fill(values)
         return Preview(
             edition=edition,
+            key=frozen.key,
             variant=variant,
+            audience=audience,
             reader=reader,
             html=html,
             text=text,
             eml=self._eml(edition, variant, (html, text), values, now),
-            findings=tuple(without_ignored(self.check(edition, variant), self._ignored)[0]),
+            findings=tuple(self.findings(edition, variant)),
         )
+
+    def findings(self, edition: Edition, variant: Variant) -> list[Finding]:
+        """Return what `check` finds without what the settings ignore."""
+        return without_ignored(self.check(edition, variant), self._ignored)[0]
 
     def check(self, edition: Edition, variant: Variant) -> list[Finding]:
         """Return what the checks find in the rendered edition, before any reader's values."""
@@ -148,6 +169,21 @@ def edition_state(edition: Edition) -> str:
     return str(edition.state) if edition.id else "not drafted yet"
 
 
+def state_words(edition: Edition) -> str:
+    """Return where the edition stands for people: "approved by Ana"."""
+    by = f" by {edition.approved_by}" if edition.state is EditionState.APPROVED else ""
+    return edition_state(edition) + by
+
+
+def audience_words(audience: Audience) -> tuple[str, str]:
+    """Return for people who gets an edition, and who does not and why ("" where that is nobody)."""
+    if not audience.candidates:
+        return "nobody yet: the list is empty", ""
+    noun = "reader" if audience.planned == 1 else "readers"
+    reasons = ", ".join(f"{number:,} {reason}" for reason, number in audience.excluded.items())
+    return f"{audience.planned:,} {noun}", reasons
+
+
 def story_document(story: Story) -> dict[str, Any]:
     """Return a story with stable keys, for `--json`."""
     return {
@@ -170,6 +206,7 @@ def report(preview: Preview, *, files: Mapping[str, str]) -> dict[str, Any]:
     return {
         "edition": edition.period.label,
         "state": edition_state(edition),
+        "approved_by": edition.approved_by,
         "period": {
             "start": edition.period.start.isoformat(),
             "end": edition.period.end.isoformat(),
@@ -178,9 +215,13 @@ def report(preview: Preview, *, files: Mapping[str, str]) -> dict[str, Any]:
         "subject": variant.subject,
         "preheader": variant.preheader,
         "sha256": variant.sha256,
+        "variant": preview.key,
         "candidates": edition.candidates,
         "stories": [story_document(story) for story in edition.stories],
-        "audience": {"planned": 0, "excluded": {}},
+        "audience": {
+            "planned": preview.audience.planned,
+            "excluded": dict(preview.audience.excluded),
+        },
         "size": {
             "html": len(preview.html.encode()),
             "text": len(preview.text.encode()),

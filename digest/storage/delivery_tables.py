@@ -60,13 +60,13 @@ variants = sa.Table(
 )
 
 # One edition to one subscriber; rows never change. The primary key is what makes a second copy
-# impossible, and the batch says in whose state the delivery's own state is found.
+# impossible. `planned` numbers the batches of an edition as they were planned.
 deliveries = sa.Table(
     "deliveries",
     metadata,
     sa.Column("edition_id", sa.ForeignKey("editions.id"), primary_key=True),
     sa.Column("subscriber_id", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("batch_id", sa.BigInteger, nullable=False),
+    sa.Column("planned", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -79,14 +79,14 @@ exclusions = sa.Table(
     sqlite_with_rowid=False,
 )
 
-# `planned_id` is the batch as it was planned, of which a split leaves parts: a batch is those
-# deliveries of `planned_id` whose subscriber is in [first_id, last_id].
+# A batch is those deliveries of its edition with the same `planned` whose subscriber is in
+# [first_id, last_id]; a split leaves two batches with one half of the range each.
 batches = sa.Table(
     "batches",
     metadata,
     new_id(),
     sa.Column("edition_id", sa.ForeignKey("editions.id"), nullable=False, index=True),
-    sa.Column("planned_id", sa.BigInteger, nullable=False),
+    sa.Column("planned", sa.BigInteger, nullable=False),
     sa.Column("variant", sa.Text, nullable=False),
     sa.Column("first_id", sa.BigInteger, nullable=False),
     sa.Column("last_id", sa.BigInteger, nullable=False),
@@ -141,6 +141,14 @@ events = sa.Table(
     sa.Column("at", Instant, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sqlite_with_rowid=False,
+)
+
+# Whom servers refuse again and again is found by this; it is small, as few events are such.
+sa.Index(
+    "ix_events_blocked",
+    events.c.subscriber_id,
+    sqlite_where=events.c.kind == "blocked",
+    postgresql_where=events.c.kind == "blocked",
 )
 
 # What the events say of a delivery; it only grows.

@@ -3,7 +3,9 @@
 import datetime as dt
 from typing import Any
 
+from digest.merging import TOKENS
 from digest.model.articles import Article, Image, Rating, StoredArticle
+from digest.model.deliveries import Addressee, Handover, Mail
 from digest.model.editions import Edition, Period, Story
 
 NOON = dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC)
@@ -82,3 +84,44 @@ def make_edition(count: int = 3, **changes: Any) -> Edition:
         "candidates": count,
     }
     return Edition(**(values | changes))
+
+
+def make_mail(**changes: Any) -> Mail:
+    """Return a small mail in which every token of a reader stands, in HTML and in text."""
+    values: dict[str, Any] = {
+        "newsletter": "app-news-weekly",
+        "edition": "2026-W48",
+        "sender": "App News Weekly <news@example.com>",
+        "subject": "Headline number 1, and two more",
+        "html": "<!DOCTYPE html>\n<html><body><p>The week in short.</p>\n"
+        + "".join(
+            f'<p><a href="{TOKENS[name]}">{name}</a></p>\n' for name in TOKENS if name != "address"
+        )
+        + f"<p>Sent to {TOKENS['address']}</p></body></html>\n",
+        "text": "The week in short.\n" + "".join(f"{token}\n" for token in TOKENS.values()),
+        "public_url": "https://news.example.com",
+        "list_id": "app-news-weekly.news.example.com",
+    }
+    return Mail(**(values | changes))
+
+
+def make_addressee(number: int = 1, **changes: Any) -> Addressee:
+    """Return a reader of a batch; different numbers make different readers."""
+    values: dict[str, Any] = {
+        "subscriber_id": number,
+        "address": f"reader{number}@example.com",
+        "first_name": f"Name{number}",
+        "token": f"token-of-{number}-{'x' * 20}",
+    }
+    return Addressee(**(values | changes))
+
+
+def make_handover(count: int = 3, **changes: Any) -> Handover:
+    """Return the first try of batch 1, with `count` readers."""
+    values: dict[str, Any] = {
+        "mail": make_mail(),
+        "batch": 1,
+        "attempt": 1,
+        "readers": tuple(make_addressee(number) for number in range(1, count + 1)),
+    }
+    return Handover(**(values | changes))

@@ -86,22 +86,31 @@ def _add_list_headers(message: Message, envelope: Envelope) -> None:
 
 def _mailbox(header: str, text: str, kind: type[DigestError]) -> str:
     """Return one mailbox as a header value, its name cleaned and its address as it is."""
-    if len(text) > MAX_URI:
-        _refuse(header, kind)
-    found = _MAILBOX.fullmatch(text.strip())
-    name, address = (found["name"].strip(), found["address"]) if found else ("", text.strip())
-    parts = _ADDRESS.fullmatch(address)
-    # An atom may look like an encoded word, and readers that decode it there exist.
-    if not parts or "=?" in address or len(parts["local"]) > 64 or len(address) > 254:
-        _refuse(header, kind)
-    if len(name) > 1 and name[0] == name[-1] == '"':
-        name = re.sub(r"\\(.)", r"\1", name[1:-1])
+    name, address = split_mailbox(text) or _refuse(header, kind)
     name = header_text(name, limit=MAX_NAME)
     if not name:
         return address
     value = _words(header, name if _is_special(name) else f'"{quote(name)}"')
     value.append(f"<{address}>", "us-ascii")
     return value.encode(maxlinelen=MAX_LINE)
+
+
+def split_mailbox(text: str) -> tuple[str, str] | None:
+    """Return name and address of one mailbox, `Name <address>` or an address; None if it is none.
+
+    The name is as it stands there, without the quotes around it; the address can be mailed.
+    """
+    if len(text) > MAX_URI:
+        return None
+    found = _MAILBOX.fullmatch(text.strip())
+    name, address = (found["name"].strip(), found["address"]) if found else ("", text.strip())
+    parts = _ADDRESS.fullmatch(address)
+    # An atom may look like an encoded word, and readers that decode it there exist.
+    if not parts or "=?" in address or len(parts["local"]) > 64 or len(address) > 254:
+        return None
+    if len(name) > 1 and name[0] == name[-1] == '"':
+        name = re.sub(r"\\(.)", r"\1", name[1:-1])
+    return name, address
 
 
 def _words(header: str, text: str) -> Header:

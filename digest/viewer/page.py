@@ -81,6 +81,7 @@ class PreviewPage:
     """All that the viewer shows.
 
     `starts_at` and `ends_at` are aware; `html` is the filled mail, whose lines the findings name.
+    `goes_to` and `not_to` say in words who gets the edition, and who does not; "" is not shown.
     """
 
     newsletter: str
@@ -99,6 +100,8 @@ class PreviewPage:
     stories: tuple[StoryRow, ...] = ()
     findings: tuple[FindingRow, ...] = ()
     notes: tuple[str, ...] = ()
+    goes_to: str = ""
+    not_to: str = ""
     is_sample: bool = False
 
     @property

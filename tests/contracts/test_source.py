@@ -1,10 +1,6 @@
 """Every kind of source keeps the same promises, and so does the plug-in of the guide."""
 
 import datetime as dt
-import os
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,13 +15,11 @@ from digest.sources import feeds, files
 from digest.sources.context import SourceContext
 from digest.sources.parsing import ParserPool
 from digest.testing.contracts.source import SourceContract
+from tests.guides import Guide
 from tests.loopback import Loopback, Reply, Request, make_client
 
 ROOT = Path(__file__).parents[2]
 FEEDS = ROOT / "tests" / "fixtures" / "feeds"
-GUIDE = ROOT / "docs" / "adding-a-source.md"
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FILE = re.compile(r"`([\w/-]+\.\w+)`")
 
 
 @pytest.fixture(scope="module")
@@ -187,59 +181,10 @@ def test_the_contract_finds_who_fails_in_another_way(lie: str) -> None:
         SourceContract().test_what_cannot_be_used_says_so_in_a_sentence(Liar(lie))
 
 
-class Guide:
-    """The guide, followed to the letter: its files in their folders, its commands in a shell."""
-
-    def __init__(self, folder: Path) -> None:
-        self._site = folder / "site"
-        _, plug_in, project, _ = GUIDE.read_text(encoding="utf-8").split("\n## ")
-        self.said = [
-            output
-            for name, section in (("plug-in", plug_in), ("project", project))
-            for output in self._follow(folder / name, section)
-        ]
-
-    def _follow(self, folder: Path, section: str) -> Iterator[str]:
-        for block in BLOCK.finditer(section):
-            if block[1] == "sh":
-                yield self._run(folder, block[2])
-            else:
-                path = folder / FILE.findall(section[: block.start()])[-1]
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(block[2], encoding="utf-8")
-
-    def _run(self, folder: Path, commands: str) -> str:
-        """Run commands; what they install goes to a folder of its own, and comes from nowhere."""
-        environment = {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}",
-            "HOME": str(folder),
-            "LANG": "C.UTF-8",
-            "PYTHONPATH": str(self._site),
-            "PIP_TARGET": str(self._site),
-            "PIP_NO_INDEX": "1",
-            "PIP_NO_DEPS": "1",
-            "PIP_NO_BUILD_ISOLATION": "0",  # in pip's words: no isolation
-            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-            "NO_COLOR": "1",
-        }
-        done = subprocess.run(
-            ["sh", "-e"],
-            input=commands,
-            cwd=folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stdout
-        return done.stdout
-
-
 def test_the_guide_leads_to_a_source_that_keeps_the_promises(tmp_path: Path) -> None:
-    text = GUIDE.read_text(encoding="utf-8")
-    assert len(BLOCK.findall(text)) == text.count("```") / 2 == 7
-    built, collected = Guide(tmp_path).said
+    guide = Guide(ROOT / "docs" / "adding-a-source.md", tmp_path)
+    assert guide.blocks == 7
+    built, collected = guide.said
     promises = [name for name in vars(SourceContract) if name.startswith("test_")]
     assert f"{len(promises)} passed" in built
     assert "Maps that work in a tunnel" in collected

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from digest.curation import FIXED
 from digest.errors import Conflict, NothingToSend, UsageError
 from digest.model.articles import Rating
 from digest.model.editions import SENT_STATES, EditionState
 from digest.ports import Store
-from digest.services.editions import GIVES_BACK, EditionService
+from digest.services.candidates import GIVES_BACK
+from digest.services.editions import OPEN, EditionService
 from digest.settings import NewsletterSettings, RankingSettings, Settings, SourceSettings
 from digest.storage.store import open_store
 from digest.testing.factories import NOON
@@ -171,8 +173,10 @@ def test_held_and_skipped_editions_give_their_articles_back(
     assert ids(fresh_only.draft("2026-W49", now=NOON + WEEK)) == [2, 3]
 
 
-@pytest.mark.parametrize("state", sorted(set(EditionState) - {"draft", "held"}))
-def test_an_edition_past_drafting_cannot_be_changed(store: Store, state: EditionState) -> None:
+@pytest.mark.parametrize("state", sorted(set(EditionState) - OPEN - FIXED))
+def test_an_edition_that_is_planned_or_does_not_go_cannot_be_changed(
+    store: Store, state: EditionState
+) -> None:
     add_week(store, 3)
     editions = service(store)
     stored = sent(store, editions.draft(LABEL, now=NOON), state)

@@ -33,8 +33,8 @@ MAX_FUNCTION_LINES = 50
 HEAVY = {
     "alembic", "babel", "concurrent", "cssutils", "dateparser", "extruct", "feedparser",
     "frontmatter", "jinja2", "lxml", "markdown_it", "msgspec", "numpy", "premailer", "py3langid",
-    "pysbd", "requests", "rich", "sqlalchemy", "sqlite3", "ssl", "structlog", "tomlkit",
-    "trafilatura", "urllib3", "w3lib", "yaml",
+    "pysbd", "requests", "rich", "sqlalchemy", "sqlite3", "ssl", "starlette", "structlog",
+    "tomlkit", "trafilatura", "urllib3", "uvicorn", "w3lib", "yaml",
 }  # fmt: skip
 
 FORBIDDEN_IMPORTS = {"dill", "marshal", "pickle", "shelve"}
@@ -43,12 +43,8 @@ FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "yaml.load", "os.sys
 # Installed without being imported: what the standard library or another package reads.
 NEEDED_UNSEEN = {
     "apscheduler": "fixed part of the product; the scheduler will stand on it",
-    "email-validator": "lists of subscribers will be read with it",
     "python-multipart": "starlette reads forms with it",
-    "sendgrid": "fixed part of the product; handing over will stand on it",
-    "starlette": "the public pages will stand on it",
     "tzdata": "zoneinfo reads it where the system has no zones",
-    "uvicorn": "the public pages will be served by it",
 }
 
 

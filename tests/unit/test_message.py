@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from digest.errors import ConfigError, DigestError, UsageError
 from digest.model.messages import Envelope
 from digest.normalising.text import header_text
+from digest.testing.contracts.transport import ATTACKS
 from digest.transports.message import build_message
 
 ENVELOPE = Envelope(
@@ -39,17 +40,6 @@ HEADERS = [
     "Content-Type",
 ]
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
-ATTACKS = [
-    "x\r\nBcc: victim@example.com",
-    "x\nBcc: victim@example.com",
-    "x\rBcc: victim@example.com",
-    "=?utf-8?q?x=0D=0ABcc=3A_victim=40example.com?=",
-    "=?utf-8?b?eA0KQmNjOiB2aWN0aW1AZXhhbXBsZS5jb20=?=",
-    "x\u2028Bcc: victim@example.com",
-    "x\u0085Bcc: victim@example.com",
-    "x\x0b\x0c\x00Bcc: victim@example.com",
-    "x\r\n\r\n<script>alert(1)</script>",
-]
 
 
 def parse(raw: bytes) -> EmailMessage:

@@ -15,6 +15,7 @@ from digest.periods import (
     WEEKDAYS,
     due_period,
     instant,
+    is_first_of_month,
     period_containing,
     period_labelled,
     send_at,
@@ -294,3 +295,41 @@ def test_a_week_that_a_changed_setting_swallowed_has_no_edition() -> None:
 def test_a_year_without_newsletters_is_a_wrong_command(year: int) -> None:
     with pytest.raises(UsageError, match=f"year {year}"):
         due_period(dt.datetime(year, 1, 1, tzinfo=dt.UTC), DEFAULT, BERLIN)
+
+
+# Monthly readers
+
+
+@given(ZONES, WEEKLY, INSTANTS)
+def test_one_week_of_each_month_is_the_monthly_readers(
+    zone: str, weekly: str, at: dt.datetime
+) -> None:
+    schedule = ScheduleSettings(period_ends=weekly)
+    month = period_containing(at, schedule, zone).end.astimezone(ZoneInfo(zone)).date()
+    first = dt.datetime(month.year, month.month, 1, tzinfo=ZoneInfo(zone)) - 2 * WEEK
+    found, period = [], period_containing(first, schedule, zone)
+    for _ in range(9):
+        last = period.end.astimezone(ZoneInfo(zone)).date()
+        if (last.year, last.month) == (month.year, month.month) and is_first_of_month(period):
+            found.append(period)
+        period = period_containing(period.end, schedule, zone)
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    ("end", "is_first"),
+    [
+        ("2026-12-06T17:00", True),
+        ("2026-12-13T17:00", False),
+        ("2026-11-29T17:00", False),
+        ("2026-11-30T22:59", False),
+        ("2026-11-30T23:00", True),  # in Berlin it is December
+        ("2026-12-07T22:59", True),
+        ("2026-12-07T23:00", False),
+    ],
+)
+def test_a_week_is_the_months_first_by_the_day_it_ends_on_in_its_own_zone(
+    end: str, is_first: bool
+) -> None:
+    period = Period(start=utc(end) - WEEK, end=utc(end), timezone=BERLIN, label="2026-W49")
+    assert is_first_of_month(period) is is_first

@@ -164,6 +164,9 @@ def test_page_says_what_the_edition_is_and_why() -> None:
         assert words in text
     assert "sample articles" not in text
     assert "sample articles" in text_of(viewer_page(replace(PAGE, is_sample=True)))
+    assert "Goes to" not in text
+    audience = replace(PAGE, goes_to="12,418 readers", not_to="3 left, 1 bounced")
+    assert "Goes to 12,418 readers not to 3 left, 1 bounced" in text_of(viewer_page(audience))
 
 
 def test_findings_are_shown_worst_first_and_their_absence_is_said() -> None:

@@ -83,7 +83,7 @@ def _deliveries() -> None:
         "deliveries",
         sa.Column("edition_id", NUMBER, nullable=False),
         sa.Column("subscriber_id", sa.BigInteger, nullable=False),
-        sa.Column("batch_id", sa.BigInteger, nullable=False),
+        sa.Column("planned", sa.BigInteger, nullable=False),
         sa.ForeignKeyConstraint(
             ["edition_id"], ["editions.id"], name="fk_deliveries_edition_id_editions"
         ),
@@ -105,7 +105,7 @@ def _deliveries() -> None:
         "batches",
         sa.Column("id", NUMBER, nullable=False),
         sa.Column("edition_id", NUMBER, nullable=False),
-        sa.Column("planned_id", sa.BigInteger, nullable=False),
+        sa.Column("planned", sa.BigInteger, nullable=False),
         sa.Column("variant", sa.Text, nullable=False),
         sa.Column("first_id", sa.BigInteger, nullable=False),
         sa.Column("last_id", sa.BigInteger, nullable=False),
@@ -170,6 +170,13 @@ def _events() -> None:
         sa.Column("reason", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("key", name="pk_events"),
         sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_events_blocked",
+        "events",
+        ["subscriber_id"],
+        sqlite_where=sa.text("kind = 'blocked'"),
+        postgresql_where=sa.text("kind = 'blocked'"),
     )
     op.create_table(
         "outcomes",

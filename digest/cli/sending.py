@@ -1,0 +1,236 @@
+"""Sending for real: who asks for it says how many readers it goes to; then it runs and reports."""
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+import msgspec
+
+from digest.app import App
+from digest.cli.options import Options
+from digest.cli.output import Output
+from digest.cli.progress import progress
+from digest.cli.tables import count
+from digest.errors import NotApproved, UsageError
+from digest.model.deliveries import Audience, DeliveryReport
+from digest.model.editions import Edition, EditionState
+from digest.services.handing_over import Stopped
+from digest.services.sending import HAS_DELIVERIES, RUNNING, report_document, require_expected
+from digest.wholefiles import replace_file
+
+REPORTS = Path("var") / "reports"
+PROVIDER_REFUSED, SOME_UNSETTLED, INTERRUPTED = 6, 7, 130
+
+
+def run(options: Options, chosen: Mapping[str, Any]) -> int:
+    """Send the edition that `chosen` names, or go on with it; return the exit code."""
+    out = options.output()
+    with options.open_app(options.require_project()) as app:
+        edition = _edition(app, chosen["label"], resume=chosen["resume"])
+        if edition.state is EditionState.PAUSED and not chosen["resume"]:
+            raise UsageError(
+                f"Edition {edition.period.label} is paused; nothing was handed over.",
+                hint="Go on with it: digest send --resume",
+            )
+        if edition.state not in RUNNING:
+            edition = _plan(app, out, edition, chosen)
+        return hand_over(app, out, edition)
+
+
+def run_test(options: Options, chosen: Mapping[str, Any]) -> int:
+    """Send the edition as a test to the addresses in `chosen`; return the exit code."""
+    from digest.normalising.addresses import parse_address
+
+    out = options.output()
+    try:
+        addresses = [parse_address(address) for address in chosen["test"]]
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--test") from error
+    with options.open_app(options.require_project()) as app:
+        edition = app.editions.compose(chosen["label"], now=app.clock.now())
+        if not edition.sha256:
+            app.editions.require_enough(edition)
+        preview = app.preview(edition, "")
+        app.sending.send_test(edition.period.label, preview.variant, addresses)
+        out.document({"edition": edition.period.label, "sha256": preview.variant.sha256})
+        to = count(len(addresses), "address", "addresses")
+        out.line(f"The test of {edition.period.label} went to {to} through {app.transport.name}.")
+        out.line(f"  Hash       {preview.variant.sha256}")
+        if not edition.sha256:
+            out.note("It is not frozen yet, so it may still change: digest edition freeze")
+    return 0
+
+
+def hand_over(app: App, out: Output, edition: Edition) -> int:
+    """Run until every batch is settled, with progress; report, and return the exit code."""
+    before = app.sending.report(edition)
+    left = before.pending + before.unknown
+    stop = threading.Event()
+    with _interruptible(stop, out), progress(out, "readers", left) as advance:
+        stopped = app.sending.run(edition, stop=stop, wait=stop.wait, progress=advance)
+    report = app.sending.report(edition)
+    path = write_report(app, report)
+    out.document(
+        {
+            **report_document(report),
+            "stopped": {"kind": stopped.kind, "reason": stopped.reason} if stopped else None,
+            "file": str(path),
+        }
+    )
+    show_report(app, out, report)
+    out.line(f"  Report     {path}")
+    if stopped is not None:
+        _tell(out, edition, stopped)
+    return _exit_code(report, stopped)
+
+
+def write_report(app: App, report: DeliveryReport) -> Path:
+    """Keep the report with the edition; return its path as seen from the project."""
+    path = REPORTS / f"{report.edition}.json"
+    whole = app.project.root / path
+    whole.parent.mkdir(parents=True, exist_ok=True)
+    encoded = msgspec.json.format(msgspec.json.encode(report_document(report)), indent=2)
+    replace_file(whole, encoded + b"\n")
+    return path
+
+
+def show_report(app: App, out: Output, report: DeliveryReport) -> None:
+    """Print the account of a send."""
+    out.line(f"Edition {report.edition} · {report.state}")
+    out.line()
+    out.line(f"  On list    {report.candidates:>9,}")
+    _parts(out, "not planned", report.excluded)
+    out.line(f"  Planned    {report.planned:>9,}")
+    out.line(f"  Accepted   {report.accepted:>9,}")
+    _parts(out, "withdrawn", report.withdrawn)
+    _parts(out, "refused", report.refused)
+    for name, number in (
+        ("Unknown", report.unknown),
+        ("Abandoned", report.abandoned),
+        ("Cancelled", report.cancelled),
+        ("Waiting", report.pending),
+    ):
+        if number:
+            out.line(f"  {name:<10} {number:>9,}")
+    out.line(f"  Balance    {'it adds up' if report.is_balanced else 'IT DOES NOT ADD UP'}")
+    for state, number in report.events.items():
+        out.line(f"  Reported   {number:>9,}  {state}")
+    if report.release_at is not None:
+        zone = ZoneInfo(app.project.settings.newsletter.timezone)
+        local = report.release_at.astimezone(zone)
+        out.line(f"  Released   {local:%a %Y-%m-%d %H:%M} {zone.key}, by the provider")
+    if report.unknown:
+        out.note("Nobody knows of some whether they were accepted: digest delivery settle")
+
+
+def _parts(out: Output, name: str, parts: Mapping[str, int]) -> None:
+    for reason, number in parts.items():
+        out.line(f"  {'':<10} {number:>9,}  {name}: {reason}")
+
+
+def _edition(app: App, label: str, *, resume: bool) -> Edition:
+    """Return the edition to send: the one that is named, under way, or due."""
+    if not label:
+        for edition in app.editions.all():
+            if edition.state in RUNNING:
+                return edition
+    found = app.editions.stored(label, now=app.clock.now())
+    if found is None:
+        wanted = label or app.editions.period("", now=app.clock.now()).label
+        raise NotApproved(
+            f"Edition {wanted} is not drafted yet; nothing was sent.",
+            hint="Freeze and approve it first: digest edition freeze",
+        )
+    if found.state in HAS_DELIVERIES - RUNNING and not resume:
+        raise UsageError(
+            f"Edition {found.period.label} is {found.state}; it is not sent again.",
+            hint="See: digest delivery report",
+        )
+    if resume and found.state not in RUNNING:
+        raise UsageError(
+            f"Edition {found.period.label} is {found.state}; there is nothing to go on with.",
+            hint="See: digest delivery status",
+        )
+    return found
+
+
+def _plan(app: App, out: Output, edition: Edition, chosen: Mapping[str, Any]) -> Edition:
+    """Confirm the audience and plan the approved edition; return it as planned."""
+    app.freezing.require_approved(edition)
+    release_at = app.sending.release_at(edition, may_hold=not chosen["no_hold"])
+    audience = app.audience(edition)
+    _confirm(app, out, edition, audience, chosen)
+    app.sending.plan(edition, release_at=release_at)
+    planned = app.store.edition(edition.newsletter, edition.period.label)
+    assert planned is not None  # noqa: S101  # it was planned just now
+    return planned
+
+
+def _confirm(
+    app: App, out: Output, edition: Edition, audience: Audience, chosen: Mapping[str, Any]
+) -> None:
+    out.note(f"Edition {edition.period.label}: {edition.subject}")
+    out.note(f"  Hash       {edition.sha256}, approved by {edition.approved_by}")
+    excluded = ", ".join(f"{number:,} {reason}" for reason, number in audience.excluded.items())
+    out.note(f"  Goes to    {count(audience.planned, 'reader')} through {app.transport.name}")
+    if excluded:
+        out.note(f"  Not to     {excluded}")
+    if chosen["expect"] is not None:
+        require_expected(audience.planned, chosen["expect"])
+    if chosen["yes"]:
+        if chosen["expect"] is None:
+            raise NotApproved(
+                "--yes needs the number of readers that you expect; nothing was planned.",
+                hint=f"For example: digest send --yes --expect {audience.planned}",
+            )
+        return
+    if not sys.stdin.isatty():
+        raise NotApproved(
+            "Nobody is here to confirm it; nothing was planned.",
+            hint=f"In a script: digest send --yes --expect {audience.planned}",
+        )
+    typed = click.prompt("Type the number of readers to send it", default="", err=True)
+    if typed.replace(",", "").replace(".", "").strip() != str(audience.planned):
+        raise NotApproved("That is not the number; nothing was planned.")
+
+
+@contextmanager
+def _interruptible(stop: threading.Event, out: Output) -> Iterator[None]:
+    """Turn Ctrl-C and SIGTERM into `stop`; a second one ends at once, as always."""
+    previous: dict[int, Any] = {}
+
+    def interrupt(number: int, _frame: object) -> None:
+        stop.set()
+        for known, handler in previous.items():
+            signal.signal(known, handler)
+        out.note("\nFinishing the batches in flight; once more ends at once.")
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            previous[number] = signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for known, handler in previous.items():
+            signal.signal(known, handler)
+
+
+def _tell(out: Output, edition: Edition, stopped: Stopped) -> None:
+    resume = f"digest send --resume --edition {edition.period.label}"
+    out.note(f"Stopped before the end. {stopped.reason} {stopped.hint}".rstrip())
+    out.note(f"  What was handed over is recorded. To go on: {resume}")
+
+
+def _exit_code(report: DeliveryReport, stopped: Stopped | None) -> int:
+    if stopped is not None and stopped.kind == "interrupted":
+        return INTERRUPTED
+    if stopped is not None and stopped.kind == "provider":
+        return PROVIDER_REFUSED
+    is_whole = not (report.refused or report.unknown or report.pending or report.abandoned)
+    return 0 if is_whole and stopped is None else SOME_UNSETTLED

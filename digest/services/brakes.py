@@ -1,0 +1,102 @@
+"""What stops a send by itself: bad signs in the provider's events, and a new address's warm-up."""
+
+import datetime as dt
+import math
+from collections.abc import Mapping
+
+from digest.model.deliveries import DeliveryState
+from digest.ports import Clock, Ledger
+from digest.settings import DeliverySettings
+
+ENOUGH = 500  # outcomes before a share of them says anything
+MAX_BOUNCED = 0.05
+MAX_COMPLAINED = 0.001
+LOOK_EVERY = dt.timedelta(seconds=10)
+# The days that a new sending address takes to be trusted, and what it may send on the first and
+# the last of them: the same growth every day in between.
+WARM_UP_DAYS = 42
+WARM_UP_FIRST, WARM_UP_LAST = 200, 200_000
+DAY = dt.timedelta(days=1)
+
+
+def alarm(events: Mapping[str, int]) -> str:
+    """Return why to stop, in words for people, or "" while the events are as they should be."""
+    total = sum(events.values())
+    if total < ENOUGH:
+        return ""
+    bounced = events.get(DeliveryState.BOUNCED, 0) + events.get(DeliveryState.DROPPED, 0)
+    complained = events.get(DeliveryState.COMPLAINED, 0)
+    if bounced / total > MAX_BOUNCED:
+        return f"{bounced:,} of {total:,} mails bounced; more than {MAX_BOUNCED:.0%} is too many."
+    if complained / total > MAX_COMPLAINED:
+        return (
+            f"{complained:,} readers of {total:,} complained; more than {MAX_COMPLAINED:.1%} "
+            "is too many."
+        )
+    return ""
+
+
+def warm_up_limit(day: int) -> int | None:
+    """Return how many readers may be mailed on a day of the warm-up (0 is the first), or None.
+
+    Providers and mailbox hosts trust an address that grows slowly; the limit grows by the same
+    factor each day.
+    """
+    if not 0 <= day < WARM_UP_DAYS:
+        return None if day >= WARM_UP_DAYS else 0
+    share = day / (WARM_UP_DAYS - 1)
+    return round(WARM_UP_FIRST * math.pow(WARM_UP_LAST / WARM_UP_FIRST, share))
+
+
+def largest_batch(settings: DeliverySettings, now: dt.datetime) -> int:
+    """Return how many readers a batch may have that is planned now.
+
+    During the warm-up that is a quarter of the day's readers, so that whole batches fill a day.
+    """
+    _first, limit = _today(settings, now)
+    if limit is None:
+        return settings.batch_size
+    return max(1, min(settings.batch_size, limit // 4))
+
+
+def _today(settings: DeliverySettings, now: dt.datetime) -> tuple[dt.datetime, int | None]:
+    """Return when the day of the warm-up began (at midnight UTC), and its limit; None for none."""
+    if not settings.warm_up_from:
+        return now, None
+    first = dt.datetime.fromisoformat(settings.warm_up_from).replace(tzinfo=dt.UTC)
+    day = (now - first) // DAY
+    return first + day * DAY, warm_up_limit(day)
+
+
+class Brakes:
+    """Looks at events and warm-up before each batch; the database at most every ten seconds.
+
+    What the events said before its first look does not count: whoever started this run knew it.
+    """
+
+    def __init__(self, ledger: Ledger, clock: Clock, settings: DeliverySettings) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._settings = settings
+        self._looked_at: dt.datetime | None = None
+        self._before: Mapping[str, int] | None = None
+
+    def alarm(self, edition_id: int) -> str:
+        """Return why the edition must stop, or ""."""
+        now = self._clock.now()
+        if self._looked_at is not None and now - self._looked_at < LOOK_EVERY:
+            return ""
+        self._looked_at = now
+        counts = self._ledger.event_counts(edition_id)
+        if self._before is None:
+            self._before = counts
+        before = self._before
+        return alarm({state: number - before.get(state, 0) for state, number in counts.items()})
+
+    def is_warm_up_over(self) -> bool:
+        """Tell whether one more batch would be over the warm-up's limit for today."""
+        now = self._clock.now()
+        began, limit = _today(self._settings, now)
+        if limit is None:
+            return False
+        return self._ledger.handed_over_since(began) + largest_batch(self._settings, now) > limit

@@ -1,0 +1,335 @@
+"""Sending an edition: the audience, the plan, the run, and what a person may do about it."""
+
+import datetime as dt
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import structlog
+
+from digest.errors import NotApproved, NothingToSend, TransportError, UsageError
+from digest.model.deliveries import (
+    Accepted,
+    Addressee,
+    Attempt,
+    AttemptOutcome,
+    Audience,
+    DeliveryReport,
+    Handover,
+    Mail,
+    Outcome,
+    Unavailable,
+)
+from digest.model.editions import Edition, EditionState, FrozenVariant, Variant
+from digest.periods import is_first_of_month, send_at
+from digest.ports import Clock, Ledger, Store, Transport
+from digest.services.brakes import largest_batch
+from digest.services.handing_over import Run, Stopped, Tools
+from digest.services.mails import mail
+from digest.services.settling import Asker, last_call_of
+from digest.settings import Settings
+from digest.tokens import Tokens
+
+HOLD = "send"  # the name under which one run at a time hands over
+FURTHEST = dt.timedelta(hours=71)  # providers take a release time at most three days ahead
+TOLERANCE = 0.02  # of the expected number of readers
+PREVIEW_TOKEN = "preview"  # noqa: S105  # leads to pages that only show
+RUNNING = frozenset({EditionState.PLANNED, EditionState.SENDING, EditionState.PAUSED})
+HAS_DELIVERIES = RUNNING | {EditionState.DONE, EditionState.ATTENTION, EditionState.CANCELLED}
+
+log = structlog.get_logger(__name__)
+
+
+class SendingService:
+    """Plans and hands over editions, once to every reader.
+
+    Args:
+        store: Editions and the hold that keeps two runs apart.
+        ledger: Deliveries, batches and attempts.
+        transport: Hands batches over.
+        tokens: Makes the readers' links.
+        clock: Tells the time.
+        settings: The project's.
+        frozen: Returns an edition's frozen variants, after a look whether they are what was
+            approved.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        ledger: Ledger,
+        transport: Transport,
+        tokens: Tokens,
+        clock: Clock,
+        settings: Settings,
+        *,
+        frozen: Callable[[Edition], Sequence[FrozenVariant]],
+    ) -> None:
+        self._frozen = frozen
+        self._store = store
+        self._ledger = ledger
+        self._transport = transport
+        self._tokens = tokens
+        self._clock = clock
+        self._settings = settings
+
+    # Planning
+
+    def release_at(self, edition: Edition, *, may_hold: bool) -> dt.datetime | None:
+        """Return when the provider would send what is handed over now; None for at once.
+
+        That is the edition's send time, or `hold_minutes` from now where that is later, so that a
+        batch in doubt can still be cancelled.
+
+        Raises:
+            UsageError: The send time is further ahead than providers take.
+        """
+        hold = self._hold()
+        if hold is None or not may_hold:
+            return None
+        now = self._clock.now()
+        due = send_at(edition.period, self._settings.schedule)
+        if due - now > FURTHEST:
+            raise UsageError(
+                f"Edition {edition.period.label} is due in more than three days, and the provider "
+                "takes no mail so early; nothing was planned.",
+                hint="Send it later, or at once with --no-hold.",
+            )
+        return max(due, now + hold)
+
+    def plan(self, edition: Edition, *, release_at: dt.datetime | None) -> Audience:
+        """Write down who gets the approved edition in which batch, in one transaction.
+
+        Raises:
+            NothingToSend: The list has nobody to send it to; nothing was planned.
+            Conflict: The edition was changed or planned meanwhile; nothing was planned.
+        """
+        is_monthly = is_first_of_month(edition.period)
+        if not self._ledger.audience(edition, is_monthly=is_monthly).planned:
+            raise NothingToSend(
+                "There is no reader to send it to; nothing was planned.",
+                hint="Bring in readers: digest subscribers import FILE.csv",
+            )
+        audience = self._ledger.plan(
+            edition,
+            is_monthly=is_monthly,
+            size=largest_batch(self._settings.delivery, self._clock.now()),
+            release_at=release_at,
+        )
+        log.info(
+            "edition_planned",
+            edition=edition.period.label,
+            sha256=edition.sha256,
+            readers=audience.planned,
+            excluded=sum(audience.excluded.values()),
+        )
+        return audience
+
+    # Handing over
+
+    def run(
+        self,
+        edition: Edition,
+        *,
+        stop: threading.Event,
+        wait: Callable[[float], object],
+        progress: Callable[[int], None],
+    ) -> Stopped | None:
+        """Hand over what is planned of the edition; go on where an earlier run ended.
+
+        Args:
+            edition: Planned, sending or paused; a paused one goes on.
+            stop: Set to end after the batches in flight.
+            wait: Waits so many seconds, or until `stop` is set.
+            progress: Called with the readers of each batch that is accepted.
+
+        Returns:
+            Why it ended early, or None when every batch is settled or needs a person.
+
+        Raises:
+            HeldElsewhere: Another run is sending; this one did nothing.
+            UsageError: The edition is not planned.
+        """
+        edition_id = _id(edition)
+        with self._store.hold(HOLD) as is_alone:
+            self._ledger.reap(edition_id, now=self._clock.now(), is_alone=is_alone)
+            if not self._ledger.change_state(edition_id, RUNNING, EditionState.SENDING):
+                raise UsageError(
+                    f"Edition {edition.period.label} is {self._ledger.state(edition_id)}; "
+                    "nothing was handed over.",
+                    hint="See: digest delivery status",
+                )
+            tools = Tools(
+                ledger=self._ledger,
+                transport=self._transport,
+                tokens=self._tokens,
+                clock=self._clock,
+                settings=self._settings.delivery,
+                hold=self._hold() if edition.release_at is not None else None,
+                stop=stop,
+                wait=wait,
+                progress=progress,
+            )
+            holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+            stopped = Run(tools, edition, self._mails(edition), holder=holder).run()
+            if stopped is None or stopped.kind != "interrupted":
+                self._ledger.finish(edition_id)  # what can be settled without a person is
+            return stopped
+
+    def send_test(self, label: str, variant: Variant, addresses: Sequence[str]) -> Outcome:
+        """Hand over the variant to these addresses as a test that no ledger counts.
+
+        Raises:
+            TransportError: The provider did not take it.
+        """
+        readers = [Addressee(0, address, "", PREVIEW_TOKEN) for address in addresses]
+        handover = Handover(
+            mail=mail(self._settings.newsletter, label, variant, is_test=True),
+            batch=0,
+            attempt=1,
+            readers=readers,
+            is_test=True,
+        )
+        outcome = self._transport.submit(handover, now=self._clock.now())
+        if isinstance(outcome, Accepted):
+            return outcome
+        reason = getattr(outcome, "reason", "it gave no answer")
+        raise TransportError(
+            f"The test mail was not taken: {reason}",
+            needs_person=isinstance(outcome, Unavailable) and outcome.needs_person,
+        )
+
+    # What a person may do
+
+    def pause(self, edition: Edition) -> bool:
+        """Stop handing over before the next batch; return whether it was under way."""
+        running = {EditionState.PLANNED, EditionState.SENDING}
+        return self._ledger.change_state(_id(edition), running, EditionState.PAUSED)
+
+    def cancel(self, edition: Edition) -> DeliveryReport:
+        """Hand over no more of it, and call back at the provider what is not released yet.
+
+        An edition that nobody gets is cancelled, and its articles come back; one that somebody
+        gets is done.
+
+        Raises:
+            UsageError: It is not planned, or there is nothing left to cancel.
+            HeldElsewhere: A run is still handing over; pause it first.
+        """
+        edition_id = _id(edition)
+        with self._store.hold(HOLD) as is_alone:
+            now = self._clock.now()
+            self._ledger.reap(edition_id, now=now, is_alone=is_alone)
+            if edition.state not in HAS_DELIVERIES - {EditionState.CANCELLED}:
+                raise UsageError(f"Edition {edition.period.label} is not planned.")
+            self._ledger.change_state(edition_id, RUNNING, EditionState.PAUSED)
+            for batch, attempt in self._ledger.unknown(edition_id):
+                if self._can_call_back(attempt):
+                    self._ledger.settle(
+                        batch.id,
+                        attempt.number,
+                        AttemptOutcome.FENCED,
+                        by="cancel",
+                        note="",
+                        now=now,
+                    )
+            _readers, held = self._ledger.cancel(edition_id, now=now)
+            for attempt in held:
+                if self._can_call_back(attempt):
+                    self._ledger.recall(attempt, now=now)
+            report = self._ledger.report(edition)
+            reached = report.accepted + report.unknown + report.pending
+            if not reached:
+                states = RUNNING | {EditionState.DONE, EditionState.ATTENTION}
+                self._ledger.change_state(edition_id, states, EditionState.CANCELLED)
+            else:
+                self._ledger.finish(edition_id)
+        return self._ledger.report(edition)
+
+    def ask(self, edition: Edition) -> None:
+        """Look for evidence about the unknown batches, and settle what it proves."""
+        mails = self._mails(edition)
+        asker = Asker(self._ledger, self._transport, self._tokens, self._clock)
+        for batch, attempt in self._ledger.unknown(_id(edition)):
+            asker.ask(batch, attempt, mails[batch.variant], _id(edition))
+        self._ledger.finish(_id(edition))
+
+    def settle(
+        self, edition: Edition, batch_id: int, outcome: AttemptOutcome, *, by: str, note: str
+    ) -> None:
+        """Settle an unknown batch by a person's decision, which stays on record.
+
+        Raises:
+            UsageError: The batch is not unknown.
+        """
+        edition_id = _id(edition)
+        found = {batch.id: attempt for batch, attempt in self._ledger.unknown(edition_id)}
+        attempt = found.get(batch_id)
+        now = self._clock.now()
+        if attempt is None or not self._ledger.settle(
+            batch_id, attempt.number, outcome, by=by, note=note, now=now
+        ):
+            raise UsageError(
+                f"Batch {batch_id} of {edition.period.label} is not unknown; nothing was changed.",
+                hint="See: digest delivery settle",
+            )
+        log.info("batch_settled", batch=batch_id, outcome=str(outcome), by="person")
+        if outcome is AttemptOutcome.RESENT:
+            attention = {EditionState.ATTENTION, EditionState.DONE}
+            self._ledger.change_state(edition_id, attention, EditionState.PAUSED)
+        self._ledger.finish(edition_id)
+
+    def report(self, edition: Edition) -> DeliveryReport:
+        """Return the edition's account."""
+        return self._ledger.report(edition)
+
+    # Parts
+
+    def _can_call_back(self, attempt: Attempt) -> bool:
+        """Cancel the try at the provider; return whether it is certain that nothing goes out."""
+        last_call = last_call_of(attempt)
+        is_in_time = last_call is not None and self._clock.now() <= last_call
+        return is_in_time and self._transport.cancel(attempt.reservation)
+
+    def _hold(self) -> dt.timedelta | None:
+        minutes = self._settings.sendgrid.hold_minutes
+        if not self._transport.can_hold or not minutes:
+            return None
+        return dt.timedelta(minutes=minutes)
+
+    def _mails(self, edition: Edition) -> Mapping[str, Mail]:
+        label, letter = edition.period.label, self._settings.newsletter
+        frozen = self._frozen(edition)
+        return {found.key: mail(letter, label, found.variant) for found in frozen}
+
+
+def require_expected(planned: int, expected: int) -> None:
+    """Raise unless the audience is as large as whoever sends it believes.
+
+    Raises:
+        NotApproved: It is more than 2 % off; nothing was planned.
+    """
+    if abs(planned - expected) > expected * TOLERANCE:
+        raise NotApproved(
+            f"{planned:,} readers would get it, and {expected:,} were expected: more than "
+            f"{TOLERANCE:.0%} off. Nothing was planned.",
+            hint="Look at the audience (digest send --preview), then give the number it shows.",
+        )
+
+
+def report_document(report: DeliveryReport) -> dict[str, Any]:
+    """Return the report with stable keys, for `--json` and the file kept with the edition."""
+    document: dict[str, Any] = msgspec.to_builtins(report)
+    return {**document, "balanced": report.is_balanced}
+
+
+def _id(edition: Edition) -> int:
+    if edition.id is None:
+        raise UsageError(
+            f"Edition {edition.period.label} is not drafted yet.", hint="digest edition draft"
+        )
+    return edition.id

@@ -1,0 +1,161 @@
+"""The statements that the ledger is made of; each works in the caller's transaction."""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from digest.model.deliveries import (
+    Accepted,
+    AttemptOutcome,
+    BatchState,
+    Claim,
+    ExclusionReason,
+    Outcome,
+    Refused,
+    Unavailable,
+    Unsent,
+)
+from digest.storage.delivery_tables import (
+    attempts,
+    batches,
+    deliveries,
+    subscribers,
+    suppressions,
+)
+from digest.storage.planning import withdrawal
+
+
+def consequence(
+    outcome: Outcome,
+) -> tuple[BatchState, AttemptOutcome, dt.datetime | None]:
+    """Return the batch's next state, the attempt's outcome, and when it may be tried again."""
+    if isinstance(outcome, Accepted):
+        return BatchState.ACCEPTED, AttemptOutcome.ACCEPTED, None
+    if isinstance(outcome, Refused):
+        return BatchState.REFUSED, AttemptOutcome.REFUSED, None
+    if isinstance(outcome, Unavailable):
+        return BatchState.PLANNED, AttemptOutcome.UNAVAILABLE, outcome.retry_at
+    if isinstance(outcome, Unsent):
+        return BatchState.PLANNED, AttemptOutcome.UNSENT, None
+    return BatchState.UNKNOWN, AttemptOutcome.UNKNOWN, None
+
+
+def move(
+    connection: sa.Connection,
+    batch_id: int,
+    states: Iterable[BatchState],
+    attempt_before: int,
+    **values: Any,
+) -> bool:
+    """Change a batch, if it is in one of `states` with this attempt; return whether it was."""
+    values["state"] = str(values["state"])
+    statement = (
+        sa.update(batches)
+        .where(
+            batches.c.id == batch_id,
+            batches.c.state.in_([str(state) for state in states]),
+            batches.c.attempt == attempt_before,
+        )
+        .values(**values)
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def close_attempt(connection: sa.Connection, batch_id: int, number: int, **values: Any) -> None:
+    """Write what became of an attempt."""
+    values["outcome"] = str(values["outcome"])
+    connection.execute(
+        sa.update(attempts)
+        .where(attempts.c.batch_id == batch_id, attempts.c.number == number)
+        .values(**values)
+    )
+
+
+def deliveries_of(batch: Any) -> sa.Select[Any]:
+    """Select the readers' numbers of a batch, ascending."""
+    return (
+        sa.select(deliveries.c.subscriber_id)
+        .where(
+            deliveries.c.edition_id == batch.edition_id,
+            deliveries.c.subscriber_id.between(batch.first_id, batch.last_id),
+            deliveries.c.planned == batch.planned,
+        )
+        .order_by(deliveries.c.subscriber_id)
+    )
+
+
+def readers_of(
+    connection: sa.Connection, batch: Any
+) -> tuple[Sequence[tuple[int, str, str]], dict[str, list[int]]]:
+    """Return who of the batch is still to be mailed, and by reason who is not."""
+    query = (
+        deliveries_of(batch)
+        .add_columns(
+            subscribers.c.address,
+            subscribers.c.first_name,
+            sa.case(
+                (subscribers.c.id.is_(None), sa.literal(str(ExclusionReason.ERASED))),
+                else_=withdrawal(),
+            ),
+        )
+        .select_from(
+            deliveries.outerjoin(
+                subscribers, subscribers.c.id == deliveries.c.subscriber_id
+            ).outerjoin(suppressions, suppressions.c.key == subscribers.c.key)
+        )
+    )
+    readers: list[tuple[int, str, str]] = []
+    withdrawn: dict[str, list[int]] = {}
+    for number, address, first_name, reason in connection.execute(query):
+        if reason is None:
+            readers.append((number, address, first_name))
+        else:
+            withdrawn.setdefault(reason, []).append(number)
+    return readers, withdrawn
+
+
+def open_attempt(
+    connection: sa.Connection,
+    claim: Claim,
+    *,
+    withdrawn: Mapping[str, Sequence[int]],
+    now: dt.datetime,
+) -> None:
+    """Add the claim's row to the ledger; one without readers is closed at once."""
+    is_empty = not claim.readers
+    connection.execute(
+        sa.insert(attempts).values(
+            batch_id=claim.batch_id,
+            number=claim.attempt,
+            outcome=str(AttemptOutcome.ACCEPTED if is_empty else AttemptOutcome.OPEN),
+            readers=len(claim.readers),
+            withdrawn=withdrawn,
+            reservation="" if is_empty else claim.reservation,
+            release_at=claim.release_at,
+            started_at=now,
+            finished_at=now if is_empty else None,
+            reference="",
+            reason="nobody is left in it" if is_empty else "",
+            body_sha256="",
+            settled_by="",
+        )
+    )
+
+
+def insert_part(connection: sa.Connection, batch: Any, ids: Sequence[int]) -> None:
+    """Add a planned batch for some neighbouring readers of `batch`, which is split."""
+    connection.execute(
+        sa.insert(batches).values(
+            edition_id=batch.edition_id,
+            planned=batch.planned,
+            variant=batch.variant,
+            first_id=ids[0],
+            last_id=ids[-1],
+            readers=len(ids),
+            state=str(BatchState.PLANNED),
+            attempt=0,
+            holder="",
+        )
+    )

@@ -1,0 +1,399 @@
+"""The ledger: batches, their attempts, and what became of each.
+
+Every change of a batch is one conditional UPDATE whose row count is checked, so that any number of
+senders, reapers and people may try it at once and one of them does it.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import sqlalchemy as sa
+
+from digest.errors import Conflict
+from digest.model.deliveries import (
+    Attempt,
+    AttemptOutcome,
+    Audience,
+    Batch,
+    BatchState,
+    Claim,
+    DeliveryReport,
+    Outcome,
+    Refused,
+)
+from digest.model.editions import Edition, EditionState
+from digest.storage import accounts, rows
+from digest.storage.batchwork import (
+    close_attempt,
+    consequence,
+    deliveries_of,
+    insert_part,
+    move,
+    open_attempt,
+    readers_of,
+)
+from digest.storage.database import Database
+from digest.storage.delivery_tables import attempts, batches, instants
+from digest.storage.planning import count_audience, write_plan
+from digest.storage.tables import Instant, editions
+
+# An answer that comes after the lease is still an answer, unless the try was settled meanwhile.
+UNSETTLED = frozenset({BatchState.CLAIMED, BatchState.UNKNOWN})
+SLOT = "delivery slot"  # the name of the instant at which the shared rate limit is free again
+
+
+class SqlLedger:
+    """See `digest.ports.Ledger` for the promises of each method."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._reading, self._writing = database.reading, database.writing
+
+    # Planning
+
+    def audience(self, edition: Edition, *, is_monthly: bool) -> Audience:
+        """Count who would get the edition if it were planned now."""
+        with self._reading() as connection:
+            return count_audience(connection, edition.newsletter, is_monthly=is_monthly)
+
+    def plan(
+        self, edition: Edition, *, is_monthly: bool, size: int, release_at: dt.datetime | None
+    ) -> Audience:
+        """Write deliveries, exclusions and batches; make the approved edition planned."""
+        planned = replace(edition, state=EditionState.PLANNED, release_at=release_at)
+        values = rows.edition_values(planned) | {"revision": edition.revision + 1}
+        with self._writing() as connection:
+            changed = connection.execute(
+                sa.update(editions)
+                .where(
+                    editions.c.id == edition.id,
+                    editions.c.revision == edition.revision,
+                    editions.c.state == str(EditionState.APPROVED),
+                )
+                .values(**values)
+            ).rowcount
+            if changed != 1:
+                raise Conflict(
+                    f"Edition {edition.period.label} was changed or planned by somebody else "
+                    "meanwhile; this run planned nothing.",
+                    hint="Look at it: digest delivery status",
+                )
+            return write_plan(self._database, connection, edition, is_monthly=is_monthly, size=size)
+
+    def change_state(self, edition_id: int, states: Iterable[str], to: str) -> bool:
+        """Bring the edition from one of `states` to `to`."""
+        with self._writing() as connection:
+            return connection.execute(_state_change(edition_id, states, to)).rowcount == 1
+
+    def finish(self, edition_id: int) -> bool:
+        """Bring an edition whose batches are all settled to done, or to attention.
+
+        One that had ended, and of which a batch is planned again, becomes paused.
+        """
+        is_open = batches.c.state.in_([str(BatchState.PLANNED), str(BatchState.CLAIMED)])
+        is_unknown = batches.c.state == str(BatchState.UNKNOWN)
+        of_edition = batches.c.edition_id == edition_id
+        query = sa.select(
+            sa.exists().where(of_edition, is_open), sa.exists().where(of_edition, is_unknown)
+        )
+        with self._writing() as connection:
+            has_open, has_unknown = connection.execute(query).one()
+            to = EditionState.ATTENTION if has_unknown else EditionState.DONE
+            states = {EditionState.SENDING, EditionState.PAUSED, EditionState.ATTENTION} - {to}
+            if has_open:
+                states, to = {EditionState.ATTENTION, EditionState.DONE}, EditionState.PAUSED
+            return connection.execute(_state_change(edition_id, states, to)).rowcount == 1
+
+    def state(self, edition_id: int) -> str:
+        """Return where the edition stands."""
+        with self._reading() as connection:
+            query = sa.select(editions.c.state).where(editions.c.id == edition_id)
+            return str(connection.execute(query).scalar_one())
+
+    # Claiming
+
+    def claim(
+        self,
+        edition_id: int,
+        *,
+        holder: str,
+        reservation: str,
+        release_at: dt.datetime | None,
+        now: dt.datetime,
+        lease: dt.timedelta,
+    ) -> Claim | None:
+        """Claim the next planned batch of a sending edition and open its attempt, durably."""
+        next_one = (
+            sa.select(batches)
+            .join(editions, editions.c.id == batches.c.edition_id)
+            .where(
+                batches.c.edition_id == edition_id,
+                batches.c.state == str(BatchState.PLANNED),
+                editions.c.state == str(EditionState.SENDING),
+                sa.or_(batches.c.not_before_at.is_(None), batches.c.not_before_at <= now),
+            )
+            # The halves of a split batch come in its place, so that a bad reader is found before
+            # other batches are refused for theirs.
+            .order_by(batches.c.planned, batches.c.first_id)
+            .limit(1)
+            .with_for_update(of=batches, skip_locked=True)
+        )
+        with self._writing() as connection:
+            row = connection.execute(next_one).one_or_none()
+            if row is None:
+                return None
+            readers, withdrawn = readers_of(connection, row)
+            claim = Claim(
+                batch_id=row.id,
+                attempt=row.attempt + 1,
+                variant=row.variant,
+                lease_until_at=now + lease,
+                readers=readers,
+                reservation=reservation,
+                release_at=release_at,
+            )
+            state = BatchState.CLAIMED if readers else BatchState.ACCEPTED
+            moved = move(
+                connection,
+                row.id,
+                {BatchState.PLANNED},
+                row.attempt,
+                state=state,
+                attempt=claim.attempt,
+                holder=holder,
+                lease_until_at=claim.lease_until_at,
+            )
+            if not moved:
+                return None
+            open_attempt(connection, claim, withdrawn=withdrawn, now=now)
+            return claim
+
+    def record(self, claim: Claim, outcome: Outcome, *, now: dt.datetime) -> bool:
+        """Close the attempt with its outcome and move the batch accordingly."""
+        state, closed, not_before = consequence(outcome)
+        with self._writing() as connection:
+            moved = move(
+                connection,
+                claim.batch_id,
+                UNSETTLED,
+                claim.attempt,
+                state=state,
+                not_before_at=not_before,
+            )
+            if moved:
+                close_attempt(
+                    connection,
+                    claim.batch_id,
+                    claim.attempt,
+                    outcome=closed,
+                    status=getattr(outcome, "status", None),
+                    reference=getattr(outcome, "reference", ""),
+                    reason=getattr(outcome, "reason", ""),
+                    body_sha256=getattr(outcome, "body_sha256", ""),
+                    finished_at=now,
+                )
+            return moved
+
+    def split(self, claim: Claim, outcome: Refused, *, now: dt.datetime) -> bool:
+        """Replace a refused batch of two or more readers by two planned halves."""
+        with self._writing() as connection:
+            row = connection.execute(sa.select(batches).where(batches.c.id == claim.batch_id)).one()
+            ids = list(connection.execute(deliveries_of(row)).scalars())
+            if len(ids) < 2 or not move(
+                connection,
+                claim.batch_id,
+                UNSETTLED,
+                claim.attempt,
+                state=BatchState.SPLIT,
+            ):
+                return False
+            close_attempt(
+                connection,
+                claim.batch_id,
+                claim.attempt,
+                outcome=AttemptOutcome.REFUSED,
+                status=outcome.status,
+                reason=outcome.reason,
+                finished_at=now,
+            )
+            middle = len(ids) // 2
+            for half in (ids[:middle], ids[middle:]):
+                insert_part(connection, row, half)
+            return True
+
+    # Settling
+
+    def reap(self, edition_id: int, *, now: dt.datetime, is_alone: bool, holder: str = "") -> int:
+        """Make claims unknown whose holder is gone: lease over, or any claim if `is_alone`."""
+        gone = [
+            batches.c.edition_id == edition_id,
+            batches.c.state == str(BatchState.CLAIMED),
+            batches.c.holder != holder,
+        ]
+        if not is_alone:
+            gone.append(batches.c.lease_until_at < now)
+        with self._writing() as connection:
+            found = connection.execute(
+                sa.update(batches)
+                .where(*gone)
+                .values(state=str(BatchState.UNKNOWN))
+                .returning(batches.c.id, batches.c.attempt)
+            ).all()
+            for row in found:
+                close_attempt(
+                    connection,
+                    row.id,
+                    row.attempt,
+                    outcome=AttemptOutcome.UNKNOWN,
+                    reason="its run ended before an answer was recorded",
+                    finished_at=now,
+                )
+            return len(found)
+
+    def unknown(self, edition_id: int) -> list[tuple[Batch, Attempt]]:
+        """Return the unknown batches with their last attempt, in order."""
+        with self._reading() as connection:
+            return accounts.unknown(connection, edition_id)
+
+    def readers_of(self, batch_id: int, *, limit: int) -> list[tuple[int, str, str]]:
+        """Return some of the batch's readers as a claim would."""
+        with self._reading() as connection:
+            row = connection.execute(sa.select(batches).where(batches.c.id == batch_id)).one()
+            readers, _withdrawn = readers_of(connection, row)
+            return list(readers[:limit])
+
+    def settle(
+        self, batch_id: int, attempt: int, outcome: str, *, by: str, note: str, now: dt.datetime
+    ) -> bool:
+        """Settle an unknown batch: outcome accepted, fenced (back to planned) or abandoned."""
+        closed = AttemptOutcome(outcome)
+        to = {
+            AttemptOutcome.ACCEPTED: BatchState.ACCEPTED,
+            AttemptOutcome.FENCED: BatchState.PLANNED,
+            AttemptOutcome.ABANDONED: BatchState.ABANDONED,
+            AttemptOutcome.RESENT: BatchState.PLANNED,
+        }[closed]
+        with self._writing() as connection:
+            moved = move(connection, batch_id, {BatchState.UNKNOWN}, attempt, state=to)
+            if moved:
+                values = {"outcome": closed, "settled_by": by, "finished_at": now}
+                if note:
+                    values["reason"] = note
+                close_attempt(connection, batch_id, attempt, **values)
+            return moved
+
+    def held_slots(self, *, now: dt.datetime) -> int:
+        """Return how many cancelled hand-overs the provider still holds until their release."""
+        query = sa.select(sa.func.count()).where(
+            attempts.c.outcome == str(AttemptOutcome.FENCED),
+            attempts.c.reservation != "",
+            attempts.c.release_at > now,
+        )
+        with self._reading() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def next_wait(self, edition_id: int) -> dt.datetime | None:
+        """Return when the earliest planned batch may be claimed, or the first lease ends."""
+        is_claimed = batches.c.state == str(BatchState.CLAIMED)
+        at_once = sa.literal(_BEGINNING, Instant)
+        begins = sa.func.coalesce(batches.c.not_before_at, at_once)
+        query = (
+            sa.select(sa.case((is_claimed, batches.c.lease_until_at), else_=begins))
+            .where(
+                batches.c.edition_id == edition_id,
+                is_claimed | (batches.c.state == str(BatchState.PLANNED)),
+            )
+            .order_by(sa.text("1"))
+            .limit(1)
+        )
+        with self._reading() as connection:
+            found: dt.datetime | None = connection.execute(query).scalar()
+            return found
+
+    def cancel(self, edition_id: int, *, now: dt.datetime) -> tuple[int, list[Attempt]]:
+        """Cancel the planned batches; return their readers, and the attempts still to recall."""
+        is_planned = batches.c.state == str(BatchState.PLANNED)
+        with self._writing() as connection:
+            cancelled = connection.execute(
+                sa.update(batches)
+                .where(batches.c.edition_id == edition_id, is_planned)
+                .values(state=str(BatchState.CANCELLED))
+                .returning(batches.c.readers)
+            ).scalars()
+            readers = sum(cancelled)
+            return readers, accounts.held(connection, edition_id, now)
+
+    def recall(self, attempt: Attempt, *, now: dt.datetime) -> bool:
+        """Record that an accepted hand-over was cancelled at the provider before its release."""
+        accepted = {BatchState.ACCEPTED}
+        with self._writing() as connection:
+            moved = move(
+                connection, attempt.batch_id, accepted, attempt.number, state=BatchState.CANCELLED
+            )
+            if moved:
+                close_attempt(
+                    connection,
+                    attempt.batch_id,
+                    attempt.number,
+                    outcome=AttemptOutcome.FENCED,
+                    settled_by="cancel",
+                    finished_at=now,
+                )
+            return moved
+
+    # Accounts
+
+    def report(self, edition: Edition) -> DeliveryReport:
+        """Return the edition's account."""
+        with self._reading() as connection:
+            return accounts.report(connection, edition)
+
+    def event_counts(self, edition_id: int) -> Mapping[str, int]:
+        """Return how many deliveries stand where, by what the provider reported."""
+        with self._reading() as connection:
+            return accounts.event_counts(connection, edition_id)
+
+    def take_slot(self, readers: int, *, rate: float, now: dt.datetime) -> dt.datetime:
+        """Book the next free slot of the shared rate limit; return when it begins."""
+        with self._writing() as connection:
+            free_at = connection.execute(
+                sa.select(instants.c.at).where(instants.c.name == SLOT).with_for_update()
+            ).scalar()
+            begin = max(free_at or now, now)
+            self._keep_instant(connection, SLOT, begin + dt.timedelta(seconds=readers / rate))
+            return begin
+
+    def delay_slot(self, until: dt.datetime) -> None:
+        """Let nobody hand over before `until`: the provider asked everybody to wait."""
+        with self._writing() as connection:
+            self._keep_instant(connection, SLOT, until)
+
+    def handed_over_since(self, since: dt.datetime) -> int:
+        """Return how many readers were handed over from `since` on, in all editions."""
+        outcomes = (AttemptOutcome.ACCEPTED, AttemptOutcome.OPEN, AttemptOutcome.UNKNOWN)
+        query = sa.select(sa.func.coalesce(sa.func.sum(attempts.c.readers), 0)).where(
+            attempts.c.outcome.in_([str(outcome) for outcome in outcomes]),
+            attempts.c.finished_at.is_(None) | (attempts.c.finished_at >= since),
+        )
+        with self._reading() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def _keep_instant(self, connection: sa.Connection, name: str, at: dt.datetime) -> None:
+        statement = self._database.insert(instants).values(name=name, at=at)
+        new_at = statement.excluded.at
+        later = sa.case((instants.c.at > new_at, instants.c.at), else_=new_at)
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=["name"], set_={"at": later})
+        )
+
+
+_BEGINNING = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+def _state_change(edition_id: int, states: Iterable[str], to: str) -> sa.Update:
+    return (
+        sa.update(editions)
+        .where(editions.c.id == edition_id, editions.c.state.in_([str(state) for state in states]))
+        .values(state=str(to), revision=editions.c.revision + 1)
+    )

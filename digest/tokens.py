@@ -1,0 +1,114 @@
+"""Tokens: what stands in a reader's links, made and read without a database.
+
+A token says which edition and which reader it was made for, and carries a code (HMAC-SHA256, cut
+to 128 bits as RFC 2104 allows) that only this installation's keys can make. The code covers the
+purpose, so that a token for one kind of page is worth nothing on another. All tokens have one
+length that fills base64 without spare bits: there is one way to write each.
+"""
+
+import binascii
+import hmac
+import re
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+KEY_BYTES = 32  # at least; as many as a SHA-256 has
+
+MAX_KEY_ID = 255
+MAX_FIRST = 2**32 - 1
+MAX_SECOND = 2**48 - 1
+
+_READER = "reader"
+_CODE_BYTES = 16
+_HEAD = struct.Struct(">BIHI")  # key, first, upper and lower part of second
+_FORM = re.compile(r"[A-Za-z0-9_-]{36}", re.ASCII)
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+_FROM_URL = bytes.maketrans(b"-_", b"+/")
+
+
+class BadToken(Exception):
+    """The token was not made by these keys for this purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """The secret keys of one installation.
+
+    `links` are the keys of the tokens by their number, 1 to 255: the highest makes tokens, all
+    read them. `addresses` makes the hashes by which an erased address is known again.
+
+    Raises:
+        ValueError: There is no key, or one is too short or has no such number. Its text does not
+            repeat the key.
+    """
+
+    links: Mapping[int, bytes] = field(repr=False)
+    addresses: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.links:
+            raise ValueError("there is no key for links")
+        if not all(1 <= number <= MAX_KEY_ID for number in self.links):
+            raise ValueError(f"the numbers of the keys for links are from 1 to {MAX_KEY_ID}")
+        if any(len(key) < KEY_BYTES for key in (*self.links.values(), self.addresses)):
+            raise ValueError(f"a key has at least {KEY_BYTES} bytes")
+
+    def hash_address(self, key: str) -> str:
+        """Return the keyed hash of an address's key (`Subscriber.key`), in hexadecimal digits."""
+        return hmac.digest(self.addresses, b"address\0" + key.encode(), "sha256").hex()
+
+
+class Tokens:
+    """Makes and reads tokens. Safe to use from many threads.
+
+    A page of another kind takes a purpose of its own.
+    """
+
+    def __init__(self, keys: KeyRing) -> None:
+        self._keys = dict(keys.links)
+        self._newest = max(self._keys)
+
+    def reader(self, edition_id: int, subscriber_id: int) -> str:
+        """Return the token of a reader's links in one edition: 36 URL-safe characters."""
+        return self.make(_READER, edition_id, subscriber_id)
+
+    def read_reader(self, token: str) -> tuple[int, int]:
+        """Return the edition's and the subscriber's id; neither need exist any more.
+
+        Raises:
+            BadToken: It is no such token.
+        """
+        return self.read(_READER, token)
+
+    def make(self, purpose: str, first: int, second: int) -> str:
+        """Return the token that holds two numbers, for `purpose`.
+
+        Raises:
+            ValueError: A number is negative or too large: 32 bits for the first, 48 for the second.
+        """
+        if not (0 <= first <= MAX_FIRST and 0 <= second <= MAX_SECOND):
+            raise ValueError("the numbers do not fit a token")
+        head = _HEAD.pack(self._newest, first, second >> 32, second & 0xFFFFFFFF)
+        code = _code(self._keys[self._newest], purpose, head)
+        return binascii.b2a_base64(head + code, newline=False).translate(_TO_URL).decode()
+
+    def read(self, purpose: str, token: str) -> tuple[int, int]:
+        """Return the two numbers of a token that was made for `purpose`.
+
+        Raises:
+            BadToken: It is no such token.
+        """
+        if not _FORM.fullmatch(token):
+            raise BadToken
+        raw = binascii.a2b_base64(token.encode().translate(_FROM_URL))
+        head, code = raw[: _HEAD.size], raw[_HEAD.size :]
+        number, first, upper, lower = _HEAD.unpack(head)
+        key = self._keys.get(number)
+        if key is None or not hmac.compare_digest(code, _code(key, purpose, head)):
+            raise BadToken
+        return first, upper << 32 | lower
+
+
+def _code(key: bytes, purpose: str, head: bytes) -> bytes:
+    return hmac.digest(key, b"%b\0%b" % (purpose.encode(), head), "sha256")[:_CODE_BYTES]

@@ -1,0 +1,70 @@
+"""A mail filled in for each of its readers, for transports that take whole messages."""
+
+import datetime as dt
+import hashlib
+
+from digest.errors import UsageError
+from digest.merging import compile_variant, reader_links
+from digest.model.deliveries import Addressee, Mail
+from digest.model.editions import Variant
+from digest.model.messages import Envelope
+from digest.transports.message import build_message
+
+
+class ReaderMessages:
+    """One mail, taken apart once, and the messages that are made of it. Safe in many threads.
+
+    `fingerprint` is equal for two mails of one newsletter and edition with one content.
+
+    Raises:
+        ValueError: The mail holds a token that nobody fills.
+    """
+
+    def __init__(self, mail: Mail) -> None:
+        self._mail = mail
+        self._compiled = compile_variant(
+            Variant(
+                subject=mail.subject,
+                preheader="",
+                html=mail.html,
+                text=mail.text,
+                tokens={},
+                sha256="",
+            )
+        )
+        content = (mail.newsletter, mail.edition, mail.subject, mail.html, mail.text)
+        joined = "\0".join(content).encode("utf-8", "surrogatepass")
+        self.fingerprint = hashlib.sha256(joined).hexdigest()[:16]
+
+    def message(self, reader: Addressee, *, serial: str, date: dt.datetime) -> bytes:
+        """Return the reader's message: same arguments, same bytes.
+
+        Args:
+            reader: Whom it is for.
+            serial: What makes its Message-ID this reader's own among those of the mail.
+            date: Its date, aware UTC.
+
+        Raises:
+            UsageError: The reader's address or a link cannot stand in a mail.
+            ConfigError: The sender or an identifier cannot.
+        """
+        mail = self._mail
+        links = reader_links(mail.public_url, mail.edition, reader.token)
+        try:
+            html, text = self._compiled.fill({"address": reader.address, **links})
+        except ValueError as error:
+            # Its text names which value it is, and does not repeat it.
+            raise UsageError(f"The mail of a reader cannot be filled in: {error}.") from None
+        return build_message(
+            Envelope(
+                sender=mail.sender,
+                to=reader.address,
+                subject=mail.subject,
+                html=html,
+                text=text,
+                date=date,
+                message_id=f"{mail.edition}.{serial}.{self.fingerprint}@{mail.list_id}",
+                list_unsubscribe=links["unsubscribe_url"],
+                list_id=mail.list_id,
+            )
+        )

@@ -1,0 +1,1 @@
+"""The public pages and the provider's hook, served by Starlette."""
