@@ -13,7 +13,7 @@ from digest.settings import SourceSettings
 from digest.wholefiles import replace_file, write_new_file
 
 PARTS = ("templates", "config", "subscribers/README.md", "subscribers/example.csv")
-GITIGNORE = """# Real lists of readers, their mails, the database and previews stay out of version control.
+GITIGNORE = """# Real lists, mails, the database and previews stay out of version control.
 subscribers/*
 !subscribers/README.md
 !subscribers/example.csv

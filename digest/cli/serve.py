@@ -30,21 +30,23 @@ def command(options: Options, bind: str | None) -> int:
     out, over = options.output(), threading.Event()
     project = options.require_project()
     settings = project.settings
-    with options.open_app(project) as app:
-        with serving(app, bind or settings.web.bind, over) as address:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, lambda *_: over.set())
-            hook = bool(settings.sendgrid.webhook_public_key)
-            public = settings.newsletter.public_url.rstrip("/")
-            out.document({"address": address, "public_url": public, "hook": hook})
-            out.line(f"Served at  {address} (Ctrl-C ends it)")
-            out.line(f"Readers    {public}/u/…, /preferences/…, /archive/…")
-            out.line(
-                f"Reports    {public}/hooks/sendgrid"
-                if hook
-                else "Reports    none: sendgrid.webhook_public_key is not set"
-            )
-            over.wait()
-            out.note("Ending: answering what is under way.")
+    with (
+        options.open_app(project) as app,
+        serving(app, bind or settings.web.bind, over) as address,
+    ):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: over.set())
+        hook = bool(settings.sendgrid.webhook_public_key)
+        public = settings.newsletter.public_url.rstrip("/")
+        out.document({"address": address, "public_url": public, "hook": hook})
+        out.line(f"Served at  {address} (Ctrl-C ends it)")
+        out.line(f"Readers    {public}/u/…, /preferences/…, /archive/…")
+        out.line(
+            f"Reports    {public}/hooks/sendgrid"
+            if hook
+            else "Reports    none: sendgrid.webhook_public_key is not set"
+        )
+        over.wait()
+        out.note("Ending: answering what is under way.")
     out.note("Nothing is served any more. Reports that came are kept.")
     return 0

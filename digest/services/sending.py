@@ -58,7 +58,7 @@ class SendingService:
             approved.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each is a seam, and hiding some in a bag would not be plainer
         self,
         store: Store,
         ledger: Ledger,

@@ -63,6 +63,8 @@ def outcome_of(answer: Answer, *, now: dt.datetime) -> Outcome:
         reference = clean_text(answer.headers.get("x-message-id", ""), limit=MAX_REFERENCE)
         return Accepted(reference=reference, status=status)
     reason = reason_of(answer)
+    if status == 400 and _is_about_all_readers(answer.data):
+        return Unavailable(reason=reason, status=status, needs_person=True)
     if status in (400, 413):
         return Refused(reason=reason, status=status)
     if status == 429:
@@ -99,6 +101,21 @@ def reason_of(answer: Answer) -> str:
     if not said and 300 <= answer.status < 400:
         said = "it sends us to another address, so sendgrid.host is not the API"
     return f"{said or 'no reason given'} (status {answer.status})"
+
+
+def _is_about_all_readers(data: Any) -> bool:
+    """Tell whether a refusal names parts of the request that no reader has anything to do with.
+
+    Those of a reader are under "personalizations"; halving the batch would only bring the same
+    answer again and again, until single readers are refused for what is no fault of theirs.
+    """
+    errors = data.get("errors") if isinstance(data, dict) else None
+    if not isinstance(errors, list):
+        return False
+    fields = [error.get("field") if isinstance(error, dict) else None for error in errors]
+    return bool(fields) and all(
+        isinstance(name, str) and not name.startswith("personalizations") for name in fields
+    )
 
 
 def _said(data: Any) -> str:

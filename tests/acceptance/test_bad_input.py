@@ -249,7 +249,6 @@ def refuse_words(*arguments: str) -> tuple[list[str], str]:
     ("arguments", "words"),
     [
         refuse_words("snd", "Did you mean send?"),
-        refuse_words("send", "digest send --preview"),
         refuse_words("send", "--preview", "-o", "x", "--format"),
         refuse_words("send", "--preview", "--edition", "W1", "no edition"),
         refuse_words("send", "--preview", "--as", "not an address", "one address"),

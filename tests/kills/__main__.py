@@ -28,7 +28,7 @@ class Play:
         self._scene = scene
         self._stage = stage
         self._clock = SteppedClock()
-        self._provider = Provider(self._clock, scene.faults, seed)
+        self._provider = Provider(self._clock, scene, seed)
         self._running: dict[int, Sender] = {}
         self._asleep: list[Sender] = []
         self._kills = list(scene.kills)

@@ -8,10 +8,10 @@ import signal
 import struct
 import time
 import urllib.request
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from digest.testing.sendgrid import Fault, SendgridStandIn
+from tests.kills.scenes import Scene
 
 START = dt.datetime(2026, 12, 1, 9, tzinfo=dt.UTC)
 
@@ -34,16 +34,15 @@ class SteppedClock:
 
 
 class Provider:
-    """The stand-in with a book of its own, until it is closed."""
+    """The stand-in that a scene asks for, with a book of its own, until it is closed."""
 
-    def __init__(self, clock: SteppedClock, faults: Sequence[Mapping[str, Any]], seed: int) -> None:
+    def __init__(self, clock: SteppedClock, scene: Scene, seed: int) -> None:
         reading, writing = os.pipe()
         self._pid = os.fork()
         if not self._pid:
-            serve(
-                SendgridStandIn(faults=[Fault(**f) for f in faults], seed=seed, now=clock.now),
-                writing,
-            )
+            faults = [Fault(**fault) for fault in scene.faults]
+            standin = SendgridStandIn(faults=faults, seed=seed, now=clock.now, holds=scene.holds)
+            serve(standin, writing)
         os.close(writing)
         with os.fdopen(reading) as said:
             self.url, self.api_key = json.loads(said.readline())

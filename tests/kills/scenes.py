@@ -31,7 +31,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `kills` are those of the first senders; the later ones live. `faults` are those of the
     provider (`digest.testing.sendgrid.Fault`), `read` the seconds that a sender waits for an
-    answer. With two `senders` both try at once. `seeds` is how often it is played, with other
+    answer, and `holds` how many cancelled batches the provider keeps. With two `senders` both try at once. `seeds` is how often it is played, with other
     faults by chance each time. `every` also plays it with one more kill at each nth point of the
     sender that would live, from the point `first` on.
     """
@@ -43,6 +43,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     kills: tuple[Kill, ...] = ()
     faults: tuple[Mapping[str, Any], ...] = ()
     read: float = 30.0
+    holds: int = 10
     seeds: tuple[int, ...] = (0,)
     every: int = 0
     first: int = 1

@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from digest.merging import hash_parts
 from digest.model.deliveries import AttemptOutcome, BatchState, DeliveryReport
 from digest.model.editions import WHOLE, Edition, EditionState, FrozenVariant, Variant
-from digest.services.settling import HELD_AT_ONCE
 from digest.storage import delivery_tables as tables
 from digest.storage.database import Database, open_database
 from digest.storage.ledger import SqlLedger
@@ -137,7 +136,7 @@ def _of_report(report: DeliveryReport, scene: Scene, *, fenced: int) -> Iterator
         yield f"refused {report.refused}"
     # What was cancelled and never came keeps its place at the stand-in for days, so that later ones
     # may find none: those stay unknown, which is no harm.
-    if scene.hold and report.unknown and fenced < HELD_AT_ONCE:
+    if scene.hold and report.unknown and fenced < scene.holds:
         yield f"{report.unknown} unknown though all could be fenced"
     if report.state != (EditionState.ATTENTION if report.unknown else EditionState.DONE):
         yield f"the edition is {report.state}"

@@ -40,7 +40,7 @@ TAKEN = {kind for kind, accepts in ACCEPTS.items() if accepts} - {"late_accept"}
 ANSWERED = {"too_many", "redirect", "no_credits", "refuse", "bad_reader", "too_large"}
 
 
-def mixed(hold: bool, seeds: range, *kills: Kill) -> Scene:
+def mixed(hold: bool, seeds: range, *kills: Kill, holds: int = 1_000) -> Scene:
     return Scene(
         hold=hold,
         batches=READERS // 4,
@@ -48,6 +48,7 @@ def mixed(hold: bool, seeds: range, *kills: Kill) -> Scene:
         faults=MIXED,
         kills=kills,
         read=UNREAD,
+        holds=holds,
         seeds=tuple(seeds),
     )
 
@@ -104,6 +105,13 @@ def test_faults_of_many_seeds_and_kills_reach_nobody_twice(tmp_path: Path) -> No
     played = play(tmp_path, *with_kills(range(60)))
     assert broken(played) == []
     assert_killed(played)
+
+
+@pytest.mark.long
+def test_where_the_provider_cancels_no_more_the_rest_is_listed_as_unknown(tmp_path: Path) -> None:
+    played = play(tmp_path, mixed(True, range(20), holds=2))
+    assert broken(played) == []
+    assert any(each.unknown for each in played)
 
 
 def with_kills(seeds: range) -> list[Scene]:

@@ -1,6 +1,7 @@
 """What an answer says of a batch, whatever the provider or somebody in between puts into it."""
 
 import datetime as dt
+import json
 from email.utils import format_datetime
 
 import pytest
@@ -86,3 +87,28 @@ def test_what_is_said_stays_short_and_on_one_line() -> None:
     assert len(outcome.reason) < 250
     assert outcome.reason.splitlines() == [outcome.reason]
     assert outcome.reason.startswith("No 0")
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_splittable"),
+    [
+        (["personalizations.3.to.0.email"], True),
+        (["personalizations"], True),
+        ([None], True),
+        ([], True),
+        (["from.email"], False),
+        (["subject", "content.0.value"], False),
+        (["from.email", "personalizations.0.headers"], True),
+    ],
+)
+def test_a_fault_in_what_all_readers_share_refuses_no_reader(
+    fields: list[str | None], is_splittable: bool
+) -> None:
+    errors = [{"message": "No", "field": name} for name in fields]
+    outcome = outcome_of(Answer(status=400, body=json.dumps({"errors": errors}).encode()), now=NOON)
+    assert isinstance(outcome, Refused) is is_splittable
+    assert isinstance(outcome, Unavailable) is not is_splittable
+
+
+def test_a_fault_without_a_list_of_errors_is_looked_for_among_the_readers() -> None:
+    assert isinstance(outcome_of(Answer(status=400, body=b'{"errors":7}'), now=NOON), Refused)
