@@ -136,7 +136,7 @@ def plays(scene: Scene, stages: Stages) -> Iterator[Played]:
         if not scene.every:
             yield Play(one, seed, stages.fresh(scene.batches)).play(seconds)
             continue
-        for at in range(scene.first, len(played.points) + 1, scene.every):
+        for at in range(1, len(played.points) + 1, scene.every):
             killed = msgspec.structs.replace(one, kills=(*scene.kills, Kill(at=at)))
             yield Play(killed, seed, stages.fresh(scene.batches)).play(seconds)
 

@@ -29,11 +29,11 @@ class Kill(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Scene(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A send from the approved edition to its end, by one sender after the other.
 
-    `kills` are those of the first senders; the later ones live. `faults` are those of the
-    provider (`digest.testing.sendgrid.Fault`), `read` the seconds that a sender waits for an
-    answer, and `holds` how many cancelled batches the provider keeps. With two `senders` both try at once. `seeds` is how often it is played, with other
-    faults by chance each time. `every` also plays it with one more kill at each nth point of the
-    sender that would live, from the point `first` on.
+    `kills` are those of the first senders; the later ones live. With two `senders` both try at
+    once. `faults` are those of the provider (`digest.testing.sendgrid.Fault`), and `holds` is how
+    many cancelled batches it keeps; `read` is how many seconds a sender waits for an answer.
+    `seeds` is how often the scene is played, with other faults by chance each time. With `every`
+    it is played once more with a kill at each nth point of the sender that would live.
     """
 
     hold: bool = True
@@ -46,7 +46,6 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     holds: int = 10
     seeds: tuple[int, ...] = (0,)
     every: int = 0
-    first: int = 1
 
 
 class Played(msgspec.Struct, frozen=True, kw_only=True):

@@ -96,20 +96,20 @@ def test_faults_and_kills_together_reach_nobody_twice(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_faults_of_many_seeds_reach_nobody_twice(tmp_path: Path) -> None:
-    played = play(tmp_path, mixed(True, range(60)), mixed(False, range(60)))
+    played = play(tmp_path, mixed(True, range(30)), mixed(False, range(30)))
     assert broken(played) == []
 
 
 @pytest.mark.long
 def test_faults_of_many_seeds_and_kills_reach_nobody_twice(tmp_path: Path) -> None:
-    played = play(tmp_path, *with_kills(range(60)))
+    played = play(tmp_path, *with_kills(range(30)))
     assert broken(played) == []
     assert_killed(played)
 
 
 @pytest.mark.long
 def test_where_the_provider_cancels_no_more_the_rest_is_listed_as_unknown(tmp_path: Path) -> None:
-    played = play(tmp_path, mixed(True, range(20), holds=2))
+    played = play(tmp_path, mixed(True, range(10), holds=2))
     assert broken(played) == []
     assert any(each.unknown for each in played)
 
