@@ -17,6 +17,7 @@ from digest.model.deliveries import (
     Unavailable,
     Unsent,
 )
+from digest.model.editions import EditionState
 from digest.storage.delivery_tables import (
     attempts,
     batches,
@@ -25,6 +26,7 @@ from digest.storage.delivery_tables import (
     suppressions,
 )
 from digest.storage.planning import withdrawal
+from digest.storage.tables import editions
 
 
 def consequence(
@@ -159,3 +161,31 @@ def insert_part(connection: sa.Connection, batch: Any, ids: Sequence[int]) -> No
             holder="",
         )
     )
+
+
+def change_edition(
+    connection: sa.Connection, edition_id: int, states: Iterable[str], to: str
+) -> bool:
+    """Bring the edition from one of `states` to `to`; return whether it was in one."""
+    statement = (
+        sa.update(editions)
+        .where(editions.c.id == edition_id, editions.c.state.in_([str(state) for state in states]))
+        .values(state=str(to), revision=editions.c.revision + 1)
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def finish_edition(connection: sa.Connection, edition_id: int) -> bool:
+    """Bring the edition to where its batches say it stands; see `Ledger.finish`."""
+    is_open = batches.c.state.in_([str(BatchState.PLANNED), str(BatchState.CLAIMED)])
+    is_unknown = batches.c.state == str(BatchState.UNKNOWN)
+    of_edition = batches.c.edition_id == edition_id
+    query = sa.select(
+        sa.exists().where(of_edition, is_open), sa.exists().where(of_edition, is_unknown)
+    )
+    has_open, has_unknown = connection.execute(query).one()
+    to = EditionState.ATTENTION if has_unknown else EditionState.DONE
+    states = {EditionState.SENDING, EditionState.PAUSED, EditionState.ATTENTION} - {to}
+    if has_open:
+        states, to = {EditionState.ATTENTION, EditionState.DONE}, EditionState.PAUSED
+    return change_edition(connection, edition_id, states, to)

@@ -12,9 +12,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from digest.model.deliveries import AttemptOutcome, BatchState, DeliveryEvent, DeliveryState
+from digest.model.editions import EditionState
 from digest.model.subscribers import SubscriberState, SuppressionReason
 from digest.normalising.addresses import address_key, parse_address
-from digest.storage.batchwork import close_attempt, move
+from digest.storage.batchwork import close_attempt, finish_edition, move
 from digest.storage.database import Database
 from digest.storage.delivery_tables import (
     attempts,
@@ -292,7 +293,12 @@ def unanswered(connection: sa.Connection, found: Sequence[DeliveryEvent]) -> lis
 def settle(
     connection: sa.Connection, tries: Sequence[tuple[int, int]], *, now: dt.datetime
 ) -> None:
-    """Settle the tries as accepted, unless somebody else settled them meanwhile."""
+    """Settle the tries as accepted, unless somebody else settled them meanwhile.
+
+    An edition that waits for attention is done with its last batch in doubt; one that is still
+    being sent is left to its run.
+    """
+    settled = []
     for batch_id, number in tries:
         if move(connection, batch_id, _UNANSWERED, number, state=BatchState.ACCEPTED):
             close_attempt(
@@ -303,3 +309,12 @@ def settle(
                 settled_by=ORIGIN,
                 finished_at=now,
             )
+            settled.append(batch_id)
+    waiting = (
+        sa.select(batches.c.edition_id)
+        .join(editions, editions.c.id == batches.c.edition_id)
+        .where(batches.c.id.in_(settled), editions.c.state == str(EditionState.ATTENTION))
+        .distinct()
+    )
+    for edition_id in list(connection.execute(waiting).scalars()) if settled else ():
+        finish_edition(connection, edition_id)

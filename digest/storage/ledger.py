@@ -25,9 +25,11 @@ from digest.model.deliveries import (
 from digest.model.editions import Edition, EditionState
 from digest.storage import accounts, rows
 from digest.storage.batchwork import (
+    change_edition,
     close_attempt,
     consequence,
     deliveries_of,
+    finish_edition,
     insert_part,
     move,
     open_attempt,
@@ -84,26 +86,15 @@ class SqlLedger:
     def change_state(self, edition_id: int, states: Iterable[str], to: str) -> bool:
         """Bring the edition from one of `states` to `to`."""
         with self._writing() as connection:
-            return connection.execute(_state_change(edition_id, states, to)).rowcount == 1
+            return change_edition(connection, edition_id, states, to)
 
     def finish(self, edition_id: int) -> bool:
         """Bring an edition whose batches are all settled to done, or to attention.
 
         One that had ended, and of which a batch is planned again, becomes paused.
         """
-        is_open = batches.c.state.in_([str(BatchState.PLANNED), str(BatchState.CLAIMED)])
-        is_unknown = batches.c.state == str(BatchState.UNKNOWN)
-        of_edition = batches.c.edition_id == edition_id
-        query = sa.select(
-            sa.exists().where(of_edition, is_open), sa.exists().where(of_edition, is_unknown)
-        )
         with self._writing() as connection:
-            has_open, has_unknown = connection.execute(query).one()
-            to = EditionState.ATTENTION if has_unknown else EditionState.DONE
-            states = {EditionState.SENDING, EditionState.PAUSED, EditionState.ATTENTION} - {to}
-            if has_open:
-                states, to = {EditionState.ATTENTION, EditionState.DONE}, EditionState.PAUSED
-            return connection.execute(_state_change(edition_id, states, to)).rowcount == 1
+            return finish_edition(connection, edition_id)
 
     def state(self, edition_id: int) -> str:
         """Return where the edition stands."""
@@ -389,11 +380,3 @@ class SqlLedger:
 
 
 _BEGINNING = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-
-
-def _state_change(edition_id: int, states: Iterable[str], to: str) -> sa.Update:
-    return (
-        sa.update(editions)
-        .where(editions.c.id == edition_id, editions.c.state.in_([str(state) for state in states]))
-        .values(state=str(to), revision=editions.c.revision + 1)
-    )

@@ -265,6 +265,14 @@ class EventStoreContract:
         assert not sent.stores.ledger.record(sent.claim, late, now=NOON)
         assert sent.stores.ledger.report(sent.edition).is_balanced
 
+    def test_edition_that_waits_for_attention_is_done_with_its_last_doubt(self, sent: Sent) -> None:
+        ledger, edition_id = sent.stores.ledger, sent.edition.id or 0
+        ledger.record(sent.claim, Unknown(reason="the connection broke"), now=NOON)
+        ledger.finish(edition_id)
+        assert ledger.state(edition_id) == "attention"
+        sent.fold(sent.event("delivered", 3))
+        assert ledger.state(edition_id) == "done"
+
     @pytest.mark.parametrize(
         "changes",
         [
