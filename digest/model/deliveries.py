@@ -118,8 +118,10 @@ class Handover:
 
     `reservation` is the provider's own id for this try, "" where it has none. `release_at` is the
     aware UTC instant at which the provider sends, None for at once. `attempt` counts from 1.
-    `is_test` marks a mail that is no delivery: nothing about it is counted. `may_send` is asked
-    right before the request: a process that slept must not send what others may have taken over.
+    `mark` is random: with it reports and logs of another installation that uses the same account
+    and the same numbers are told apart. `is_test` marks a mail that is no delivery: nothing about
+    it is counted. `may_send` is asked right before the request: a process that slept must not send
+    what others may have taken over.
     """
 
     mail: Mail
@@ -129,6 +131,7 @@ class Handover:
     reservation: str = ""
     release_at: dt.datetime | None = None
     edition_id: int = 0
+    mark: str = ""
     is_test: bool = False
     may_send: Callable[[], bool] = _always
 
@@ -234,6 +237,7 @@ class Attempt:
     reason: str = ""
     body_sha256: str = ""
     settled_by: str = ""
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +255,7 @@ class Claim:
     readers: Sequence[tuple[int, str, str]]
     reservation: str = ""
     release_at: dt.datetime | None = None
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -325,6 +330,7 @@ class DeliveryEvent:
     batch_id: int | None = None
     attempt: int | None = None
     subscriber_id: int | None = None
+    mark: str = ""
     reason: str = ""
 
 

@@ -237,6 +237,7 @@ class Run:
             reservation=claim.reservation,
             release_at=claim.release_at,
             edition_id=self._id,
+            mark=claim.mark,
             may_send=lambda: self._clock.now() + DEADLINE < claim.lease_until_at,
         )
         if not handover.may_send():

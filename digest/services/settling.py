@@ -60,6 +60,7 @@ class Asker:
             reservation=attempt.reservation,
             release_at=attempt.release_at,
             edition_id=edition_id,
+            mark=attempt.mark,
         )
         found = self._transport.find(handover, now=self._clock.now())
         if found is Evidence.ACCEPTED:

@@ -135,6 +135,7 @@ def open_attempt(
             readers=len(claim.readers),
             withdrawn=withdrawn,
             reservation="" if is_empty else claim.reservation,
+            mark=claim.mark,
             release_at=claim.release_at,
             started_at=now,
             finished_at=now if is_empty else None,

@@ -108,6 +108,7 @@ attempts = sa.Table(
     sa.Column("readers", sa.Integer, nullable=False),
     sa.Column("withdrawn", sa.JSON, nullable=False),  # reason: ids of who left since the plan
     sa.Column("reservation", sa.Text, nullable=False),
+    sa.Column("mark", sa.Text, nullable=False),  # random, and in what the provider says of the try
     sa.Column("release_at", Instant),
     sa.Column("started_at", Instant, nullable=False),
     sa.Column("finished_at", Instant, index=True),

@@ -64,6 +64,7 @@ class SqlEvents:
         """Fold some events of a report in one transaction; return how many were new."""
         # A run that hands over may wait to write, so everything is looked up before.
         with self._reading() as connection:
+            events = folding.ours(connection, events)
             fresh = folding.unknown_events(connection, events)
             planned = folding.planned(connection, fresh)
             unanswered = folding.unanswered(connection, events)

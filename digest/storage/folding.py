@@ -7,6 +7,7 @@ of their keys, so that two transactions never wait for each other.
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -256,6 +257,31 @@ def leave(connection: sa.Connection, fresh: Sequence[DeliveryEvent]) -> None:
             )
             .values(state=str(SubscriberState.LEFT), left_at=at, left_by=ORIGIN)
         )
+
+
+def ours(connection: sa.Connection, found: Sequence[DeliveryEvent]) -> list[DeliveryEvent]:
+    """Return the events, without their numbers where those are of another installation.
+
+    Two that share an account at the provider, an old database and a new one, say, count from 1
+    both; the attempt's mark tells them apart.
+    """
+    query = sa.select(
+        attempts.c.batch_id, attempts.c.number, batches.c.edition_id, attempts.c.mark
+    ).join(batches, batches.c.id == attempts.c.batch_id)
+    numbers = {event.batch_id for event in found if event.batch_id is not None}
+    known = {
+        (edition_id, batch_id, number): mark
+        for batch_id, number, edition_id, mark in connection.execute(
+            query.where(attempts.c.batch_id.in_(sorted(numbers)))
+        )
+    }
+    return [
+        event
+        if event.edition_id is None
+        or known.get((event.edition_id, event.batch_id or 0, event.attempt or 0)) == event.mark
+        else replace(event, edition_id=None, batch_id=None, attempt=None, subscriber_id=None)
+        for event in found
+    ]
 
 
 def unanswered(connection: sa.Connection, found: Sequence[DeliveryEvent]) -> list[tuple[int, int]]:

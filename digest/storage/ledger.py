@@ -5,6 +5,7 @@ senders, reapers and people may try it at once and one of them does it.
 """
 
 import datetime as dt
+import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -42,6 +43,7 @@ from digest.storage.tables import Instant, editions
 
 # An answer that comes after the lease is still an answer, unless the try was settled meanwhile.
 UNSETTLED = frozenset({BatchState.CLAIMED, BatchState.UNKNOWN})
+MARK_BYTES = 9
 SLOT = "delivery slot"  # the name of the instant at which the shared rate limit is free again
 
 
@@ -143,6 +145,7 @@ class SqlLedger:
                 readers=readers,
                 reservation=reservation,
                 release_at=release_at,
+                mark=secrets.token_urlsafe(MARK_BYTES),
             )
             state = BatchState.CLAIMED if readers else BatchState.ACCEPTED
             moved = move(

@@ -164,19 +164,21 @@ class SendgridTransport:
         if answer is None or answer.status != 400:
             return answer is not None and answer.status == 201
         # It says the same of an id that is cancelled already as of one that cannot be.
-        return self._is_cancelled(reservation)
+        return self._status(reservation) == "cancel"
 
-    def _is_cancelled(self, reservation: str) -> bool:
+    def _status(self, reservation: str) -> str | None:
+        """Return "cancel" or "pause", "" where the provider says neither, None for no answer."""
         answer = self._try("GET", f"/v3/user/scheduled_sends/{quote(reservation, safe='')}")
-        if answer is None or answer.status != 200:
-            return False
-        wanted = {"batch_id": reservation, "status": "cancel"}
-        return any(wanted.items() <= entry.items() for entry in _entries(answer.data))
+        if answer is None or answer.status not in (200, 404):
+            return None
+        found = [e for e in _entries(answer.data) if e.get("batch_id") == reservation]
+        return str(found[0].get("status", "")) if found and answer.status == 200 else ""
 
     def find(self, handover: Handover, *, now: dt.datetime) -> Evidence:
         """Look for the try in the provider's log of mails; what is not there proves nothing."""
-        if handover.reservation and self._is_cancelled(handover.reservation):
-            return Evidence.NONE  # it stands in the log, and yet may never have gone out
+        is_held = handover.release_at is not None and now < handover.release_at
+        if is_held or (handover.reservation and self._status(handover.reservation) != ""):
+            return Evidence.NONE  # it may stand in the log, and yet never go out
         since = min(handover.release_at or now, now) - LOOK_BACK
         for reader in handover.readers[:ASKED_ABOUT]:
             for message in self._mails_to(reader.address, since):

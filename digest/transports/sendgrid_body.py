@@ -141,11 +141,12 @@ def arguments_of(handover: Handover) -> dict[str, str]:
 
     The provider takes texts only, and keeps them for good: ids, and nothing about anybody.
     """
-    return {
+    numbers = {
         "edition": str(handover.edition_id),
         "batch": str(handover.batch),
         "try": str(handover.attempt),
     }
+    return numbers | {"mark": handover.mark} if handover.mark else numbers
 
 
 def _sender(text: str) -> dict[str, str]:

@@ -23,6 +23,7 @@ WINDOW = dt.timedelta(minutes=5)
 
 MAX_ADDRESS = 320  # characters
 MAX_REASON = 200
+MAX_MARK = 40
 _TIME = re.compile(r"[0-9]{10}", re.ASCII)
 _BASE64 = re.compile(r"(?=(?:.{4})+\Z)[A-Za-z0-9+/]{8,200}={0,2}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -31,7 +32,7 @@ _LATEST = 4_102_444_800  # the year 2100 in Unix seconds
 _MAX_ATTEMPT = 2**31 - 1  # what the column holds
 
 _FIELDS = (
-    *("event", "type", "reason", "response", "sg_event_id", "sg_message_id", "email"),
+    *("event", "type", "reason", "response", "sg_event_id", "sg_message_id", "email", "mark"),
     *("edition", "batch", "try", "rid"),  # our own arguments
 )
 
@@ -107,7 +108,7 @@ def _event(item: Any) -> DeliveryEvent | None:
     """Return the event, or None if it is of no use."""
     if not isinstance(item, dict):
         return None
-    event, detail, reason, response, own, message, address, *numbers = [
+    event, detail, reason, response, own, message, address, mark, *numbers = [
         value if isinstance(value := item.get(name), str) else "" for name in _FIELDS
     ]
     kind, at = _KINDS.get(event), item.get("timestamp")
@@ -130,6 +131,7 @@ def _event(item: Any) -> DeliveryEvent | None:
         batch_id=batch,
         attempt=attempt if attempt is not None and attempt <= _MAX_ATTEMPT else None,
         subscriber_id=reader,
+        mark=mark if len(mark) <= MAX_MARK else "",
         reason=_reason(kind, reason) if reason else "",
     )
 

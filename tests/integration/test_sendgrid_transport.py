@@ -175,9 +175,30 @@ def test_what_was_cancelled_is_no_evidence_that_readers_have_it(
 ) -> None:
     handover = held(transport)
     assert isinstance(transport.submit(handover, now=now()), Accepted)
-    assert transport.find(handover, now=now()) is Evidence.ACCEPTED
+    assert handover.release_at is not None
+    released_at = handover.release_at + dt.timedelta(seconds=1)
+    assert transport.find(handover, now=now()) is Evidence.NONE  # it may still be cancelled
+    assert transport.find(handover, now=released_at) is Evidence.ACCEPTED
     assert transport.cancel(handover.reservation)
-    assert transport.find(handover, now=now()) is Evidence.NONE
+    assert transport.find(handover, now=released_at) is Evidence.NONE
+
+
+def test_log_of_another_installation_is_no_evidence(transport: SendgridTransport) -> None:
+    transport.submit(make_handover(mark="theirs"), now=now())
+    assert transport.find(make_handover(mark="ours"), now=now()) is Evidence.NONE
+    assert transport.find(make_handover(mark="theirs"), now=now()) is Evidence.ACCEPTED
+
+
+def test_no_word_on_a_cancelled_batch_is_no_evidence_either(
+    provider: SendgridStandIn, transport: SendgridTransport
+) -> None:
+    handover = held(transport)
+    transport.submit(handover, now=now())
+    assert handover.release_at is not None
+    released_at = handover.release_at + dt.timedelta(seconds=1)
+    provider.misbehave(*sequence("500", endpoint="scheduled_sends"))
+    assert transport.find(handover, now=released_at) is Evidence.NONE
+    assert transport.find(handover, now=released_at) is Evidence.ACCEPTED
 
 
 @pytest.mark.parametrize("kind", ["403", "404", "500", "drop_before_read", "garbage", "redirect"])

@@ -45,6 +45,7 @@ def raw(site: Site, event: str, reader: int = 0, **changes: Any) -> dict[str, An
         "edition": str(sent.edition.id),
         "batch": str(sent.claim.batch_id),
         "try": str(sent.claim.attempt),
+        "mark": sent.claim.mark,
         "rid": str(sent.readers[reader]),
     }
     return values | changes

@@ -128,8 +128,8 @@ def test_nothing_is_tracked_and_one_click_is_offered() -> None:
 
 def test_a_try_is_named_by_ids_and_released_on_its_second() -> None:
     release_at = dt.datetime(2026, 11, 30, 6, 0, 0, 1, tzinfo=dt.UTC)
-    message = read(handover_to(reservation="R-1", release_at=release_at))
-    assert message["custom_args"] == {"edition": "5", "batch": "7", "try": "2"}
+    message = read(handover_to(reservation="R-1", release_at=release_at, mark="m-1"))
+    assert message["custom_args"] == {"edition": "5", "batch": "7", "try": "2", "mark": "m-1"}
     assert message["personalizations"][0]["custom_args"] == {"rid": "1"}
     assert message["batch_id"] == "R-1"
     assert message["send_at"] == 1_796_018_401  # never before

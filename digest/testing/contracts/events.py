@@ -53,6 +53,7 @@ class Sent:
             "edition_id": self.edition.id,
             "batch_id": self.claim.batch_id,
             "attempt": self.claim.attempt,
+            "mark": self.claim.mark,
             "subscriber_id": self.readers[reader],
         }
         return DeliveryEvent(**(values | changes))
@@ -304,6 +305,8 @@ class EventStoreContract:
 
     def test_numbers_of_another_installation_change_nothing(self, sent: Sent) -> None:
         sent.fold(
+            sent.event("delivered", mark="another"),
+            sent.event("complained", 1, mark="", address="somebody@example.org"),
             sent.event("delivered", subscriber_id=10**17),
             sent.event("bounced", edition_id=10**17),
             sent.event("unsubscribed", address="somebody@example.org"),

@@ -129,6 +129,7 @@ def _deliveries() -> None:
         sa.Column("readers", sa.Integer, nullable=False),
         sa.Column("withdrawn", sa.JSON, nullable=False),
         sa.Column("reservation", sa.Text, nullable=False),
+        sa.Column("mark", sa.Text, nullable=False),
         sa.Column("release_at", Instant),
         sa.Column("started_at", Instant, nullable=False),
         sa.Column("finished_at", Instant),
