@@ -9,7 +9,7 @@ from typing import Any
 
 from digest.model.deliveries import DeliveryReport, Handover, Outcome
 from digest.model.editions import WHOLE, Edition, EditionState, FrozenVariant, Variant
-from digest.services.handing_over import Stopped
+from digest.services.brakes import Stopped
 from digest.services.sending import SendingService
 from digest.settings import DeliverySettings, SendgridSettings, Settings
 from digest.storage.database import Database, open_database

@@ -20,7 +20,7 @@ from digest.cli.tables import count
 from digest.errors import NotApproved, UsageError
 from digest.model.deliveries import Audience, DeliveryReport
 from digest.model.editions import Edition, EditionState
-from digest.services.handing_over import Stopped
+from digest.services.brakes import Stopped
 from digest.services.sending import HAS_DELIVERIES, RUNNING, report_document, require_expected
 from digest.wholefiles import replace_file
 
@@ -32,6 +32,12 @@ def run(options: Options, chosen: Mapping[str, Any]) -> int:
     """Send the edition that `chosen` names, or go on with it; return the exit code."""
     out = options.output()
     with options.open_app(options.require_project()) as app:
+        if options.now and app.transport.can_hold:
+            raise UsageError(
+                f"--now does not go with sending through {app.transport.name}: it keeps mail until "
+                "a real time. Nothing was sent.",
+                hint="Try it out with the outbox: DIGEST_DELIVERY__TRANSPORT=outbox",
+            )
         edition = _edition(app, chosen["label"], resume=chosen["resume"])
         if edition.state is EditionState.PAUSED and not chosen["resume"]:
             raise UsageError(
@@ -165,8 +171,8 @@ def _plan(app: App, out: Output, edition: Edition, chosen: Mapping[str, Any]) ->
     app.freezing.require_approved(edition)
     release_at = app.sending.release_at(edition, may_hold=not chosen["no_hold"])
     audience = app.audience(edition)
-    _confirm(app, out, edition, audience, chosen)
-    app.sending.plan(edition, release_at=release_at)
+    expected = _confirm(app, out, edition, audience, chosen)
+    app.sending.plan(edition, release_at=release_at, expected=expected)
     planned = app.store.edition(edition.newsletter, edition.period.label)
     assert planned is not None  # noqa: S101  # it was planned just now
     return planned
@@ -174,7 +180,8 @@ def _plan(app: App, out: Output, edition: Edition, chosen: Mapping[str, Any]) ->
 
 def _confirm(
     app: App, out: Output, edition: Edition, audience: Audience, chosen: Mapping[str, Any]
-) -> None:
+) -> int:
+    """Show whom it goes to and have that confirmed; return the number of readers confirmed."""
     out.note(f"Edition {edition.period.label}: {edition.subject}")
     out.note(f"  Hash       {edition.sha256}, approved by {edition.approved_by}")
     excluded = ", ".join(f"{number:,} {reason}" for reason, number in audience.excluded.items())
@@ -189,7 +196,7 @@ def _confirm(
                 "--yes needs the number of readers that you expect; nothing was planned.",
                 hint=f"For example: digest send --yes --expect {audience.planned}",
             )
-        return
+        return int(chosen["expect"])
     if not sys.stdin.isatty():
         raise NotApproved(
             "Nobody is here to confirm it; nothing was planned.",
@@ -198,6 +205,7 @@ def _confirm(
     typed = click.prompt("Type the number of readers to send it", default="", err=True)
     if typed.replace(",", "").replace(".", "").strip() != str(audience.planned):
         raise NotApproved("That is not the number; nothing was planned.")
+    return audience.planned
 
 
 @contextmanager

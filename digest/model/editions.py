@@ -89,7 +89,8 @@ class Edition:
     an editor wrote and that are not in the edition now, so that the words are there when the story
     comes back. `sha256` is that of the frozen variant for all readers, "" while nothing is frozen,
     and what `approved_by` approved. `release_at` is when the provider sends, once that is planned
-    (None: at once). `revision` grows with each save; the store refuses to overwrite a newer one.
+    (None: at once), and `transport` the one it is planned for. `revision` grows with each save; the
+    store refuses to overwrite a newer one.
     """
 
     newsletter: str
@@ -112,6 +113,7 @@ class Edition:
     approved_by: str = ""
     approved_at: dt.datetime | None = None
     release_at: dt.datetime | None = None
+    transport: str = ""
     revision: int = 0
     id: int | None = None
 

@@ -1,7 +1,7 @@
 """From a frozen edition to its readers: the protocols of lists, deliveries and providers."""
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -182,6 +182,7 @@ class Ledger(Protocol):
         is_monthly: bool,
         size: int,
         release_at: dt.datetime | None,
+        confirm: Callable[[Audience], None] | None = None,
     ) -> Audience:
         """Write deliveries, exclusions and batches, and make the approved edition planned.
 
@@ -192,6 +193,8 @@ class Ledger(Protocol):
             is_monthly: Whether monthly readers get this edition.
             size: Readers a batch at most.
             release_at: When the provider is to send, None for at once; kept with the edition.
+            confirm: If given, called with the counts before anything is kept; what it raises
+                undoes the plan.
 
         Raises:
             Conflict: The edition changed meanwhile, or its counts do not add up; nothing is kept.
@@ -248,7 +251,10 @@ class Ledger(Protocol):
     def settle(
         self, batch_id: int, attempt: int, outcome: str, *, by: str, note: str, now: dt.datetime
     ) -> bool:
-        """Settle an unknown batch: outcome accepted, fenced (back to planned) or abandoned."""
+        """Settle an unknown batch: accepted, fenced or resent (planned again), or abandoned.
+
+        Fenced is certain, so it also counts against an answer that came late and said accepted.
+        """
 
     def held_slots(self, *, now: dt.datetime) -> int:
         """Return how many cancelled hand-overs the provider still holds until their release."""
@@ -268,6 +274,12 @@ class Ledger(Protocol):
 
     def recall(self, attempt: Attempt, *, now: dt.datetime) -> bool:
         """Record that an accepted hand-over was cancelled at the provider before its release."""
+
+    def accepted_variants(self, edition_id: int) -> set[str]:
+        """Return the keys of the edition's variants of which a batch was accepted."""
+
+    def may_have_reached(self, edition_id: int) -> bool:
+        """Tell whether any reader may have the edition, or get it, by one try or another."""
 
     def report(self, edition: Edition) -> DeliveryReport:
         """Return the edition's account."""

@@ -3,7 +3,9 @@
 import datetime as dt
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+from digest.errors import ConfigError
 from digest.model.deliveries import DeliveryState
 from digest.ports import Clock, Ledger
 from digest.settings import DeliverySettings
@@ -16,7 +18,20 @@ LOOK_EVERY = dt.timedelta(seconds=10)
 # the last of them: the same growth every day in between.
 WARM_UP_DAYS = 42
 WARM_UP_FIRST, WARM_UP_LAST = 200, 200_000
+SHARE = 4  # batches that a day of the warm-up takes at least
 DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """Why a run ended before every batch was settled; the rest stays as it is.
+
+    `kind` is one of interrupted, provider, alarm, warm-up, paused.
+    """
+
+    kind: str
+    reason: str
+    hint: str = ""
 
 
 def alarm(events: Mapping[str, int]) -> str:
@@ -52,11 +67,20 @@ def largest_batch(settings: DeliverySettings, now: dt.datetime) -> int:
     """Return how many readers a batch may have that is planned now.
 
     During the warm-up that is a quarter of the day's readers, so that whole batches fill a day.
+
+    Raises:
+        ConfigError: The warm-up has not begun.
     """
     _first, limit = _today(settings, now)
     if limit is None:
         return settings.batch_size
-    return max(1, min(settings.batch_size, limit // 4))
+    if limit == 0:
+        raise ConfigError(
+            f"The warm-up begins on {settings.warm_up_from}, and nobody may be mailed before; "
+            "nothing was planned.",
+            hint="Send it then, or correct delivery.warm_up_from.",
+        )
+    return min(settings.batch_size, max(1, limit // SHARE))
 
 
 def _today(settings: DeliverySettings, now: dt.datetime) -> tuple[dt.datetime, int | None]:
@@ -99,4 +123,5 @@ class Brakes:
         began, limit = _today(self._settings, now)
         if limit is None:
             return False
-        return self._ledger.handed_over_since(began) + largest_batch(self._settings, now) > limit
+        size = min(self._settings.batch_size, max(1, limit // SHARE))
+        return self._ledger.handed_over_since(began) + size > limit

@@ -28,7 +28,7 @@ from digest.model.deliveries import (
 )
 from digest.model.editions import Edition, EditionState
 from digest.ports import Clock, Ledger, Transport
-from digest.services.brakes import Brakes
+from digest.services.brakes import Brakes, Stopped
 from digest.services.pacing import Pace
 from digest.services.settling import HELD_AT_ONCE, Asker, Settler
 from digest.settings import DeliverySettings
@@ -37,21 +37,10 @@ from digest.tokens import Tokens
 LEASE = dt.timedelta(seconds=90)
 DEADLINE = dt.timedelta(seconds=60)  # what one request may take, all told; transports end sooner
 LONGEST_WAIT = dt.timedelta(seconds=5)  # between two looks at what others may have changed
-REFUSALS = 12  # in a row; halving 1,000 readers down to a bad one takes ten
+LONGEST_STAND = dt.timedelta(minutes=30)  # a run waits so long for cancelled batches to go
+REFUSALS = 8  # single readers in a row, before anybody's was accepted
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stopped:
-    """Why a run ended before every batch was settled; the rest stays as it is.
-
-    `kind` is one of interrupted, provider, alarm, warm-up, paused.
-    """
-
-    kind: str
-    reason: str
-    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +95,8 @@ class Run:
         self._stopped: Stopped | None = None
         self._in_flight: dict[Future[Outcome], Claim] = {}
         self._reservation: str | None = None
-        self._refusals = 0
+        self._refusals = 0  # of single readers, since a batch was accepted
+        self._accepted_variants = tools.ledger.accepted_variants(self._id)
         self._in_doubt = 0  # batches that are unknown
         self._held = 0  # cancelled ones that the provider keeps until their release
         now = tools.clock.now()
@@ -174,7 +164,17 @@ class Run:
         self._held = self._ledger.held_slots(now=now)
         if self._held + self._in_doubt + len(self._in_flight) < HELD_AT_ONCE:
             return False
-        if self._in_doubt >= HELD_AT_ONCE and self._settle_at is None:
+        release_at = self._edition.release_at
+        if self._held >= HELD_AT_ONCE and release_at and release_at - now > LONGEST_STAND:
+            self._pause(
+                Stopped(
+                    kind="provider",
+                    reason=f"The provider keeps {self._held} cancelled batches until their release "
+                    f"at {release_at:%Y-%m-%d %H:%M} UTC, and could cancel no more.",
+                    hint="Go on after that.",
+                )
+            )
+        elif self._in_doubt >= HELD_AT_ONCE and self._settle_at is None:
             self._pause(
                 Stopped(
                     kind="provider",
@@ -270,6 +270,7 @@ class Run:
             case Accepted():
                 self._pace.succeeded()
                 self._refusals = 0
+                self._accepted_variants.add(claim.variant)
                 self._ledger.record(claim, outcome, now=now)
                 self._tools.progress(len(claim.readers))
             case Refused():
@@ -295,15 +296,27 @@ class Run:
         )
 
     def _refused(self, claim: Claim, outcome: Refused, now: dt.datetime) -> None:
-        """Halve a refused batch, so that a bad reader costs one delivery; record a single one."""
-        self._refusals += 1
-        if not (outcome.can_split and self._ledger.split(claim, outcome, now=now)):
+        """Halve a refused batch, so that a bad reader costs one delivery; record a single one.
+
+        While nothing of the variant was ever accepted, its fault may be that of all: then a single
+        reader is not refused for good, but tried again, and too many of them pause the edition.
+        """
+        if outcome.can_split and self._ledger.split(claim, outcome, now=now):
+            return
+        is_reader = outcome.status is None or claim.variant in self._accepted_variants
+        if is_reader:
             self._ledger.record(claim, outcome, now=now)
+            return
+        later = Unavailable(
+            reason=outcome.reason, status=outcome.status, retry_at=now + LONGEST_WAIT
+        )
+        self._ledger.record(claim, later, now=now)
+        self._refusals += 1
         if self._refusals >= REFUSALS:
             self._pause(
                 Stopped(
                     kind="provider",
-                    reason=f"The provider refused {REFUSALS} batches in a row: "
+                    reason=f"The provider refuses the edition to everybody: "
                     f"{_ended(outcome.reason)}",
                     hint="Mend that, then go on.",
                 )

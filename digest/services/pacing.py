@@ -7,6 +7,7 @@ from digest.ports import Ledger
 from digest.settings import DeliverySettings
 
 LONGEST_PAUSE = 60.0  # seconds between two tries
+LONGEST_RETRY = dt.timedelta(hours=1)
 GIVE_UP = dt.timedelta(minutes=30)
 
 
@@ -60,6 +61,8 @@ class Pace:
         self._failing_since = self._failing_since or now
         pause = min(LONGEST_PAUSE, 2.0**self._failures) * self._random.uniform(0.5, 1.0)
         self._failures += 1
+        if retry_at is not None:  # a provider's clock may be wrong by days
+            retry_at = min(retry_at, now + LONGEST_RETRY)
         until = max(now + dt.timedelta(seconds=pause), retry_at or now)
         if retry_at is not None:
             self._ledger.delay_slot(until)

@@ -6,16 +6,16 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import structlog
 
-from digest.errors import NotApproved, NothingToSend, TransportError, UsageError
+from digest.errors import ConfigError, NotApproved, NothingToSend, TransportError, UsageError
 from digest.model.deliveries import (
     Accepted,
     Addressee,
-    Attempt,
     AttemptOutcome,
     Audience,
     DeliveryReport,
@@ -23,18 +23,20 @@ from digest.model.deliveries import (
     Mail,
     Outcome,
     Unavailable,
+    Unknown,
 )
 from digest.model.editions import Edition, EditionState, FrozenVariant, Variant
 from digest.periods import is_first_of_month, send_at
 from digest.ports import Clock, Ledger, Store, Transport
-from digest.services.brakes import largest_batch
-from digest.services.handing_over import Run, Stopped, Tools
+from digest.services.brakes import Stopped, largest_batch
+from digest.services.handing_over import Run, Tools
 from digest.services.mails import mail
-from digest.services.settling import Asker, last_call_of
+from digest.services.settling import Asker, call_back
 from digest.settings import Settings
 from digest.tokens import Tokens
 
 HOLD = "send"  # the name under which one run at a time hands over
+SHORTEST_HOLD = 15  # minutes; cancelling works until ten before the release
 FURTHEST = dt.timedelta(hours=71)  # providers take a release time at most three days ahead
 TOLERANCE = 0.02  # of the expected number of readers
 PREVIEW_TOKEN = "preview"  # noqa: S105  # leads to pages that only show
@@ -101,10 +103,18 @@ class SendingService:
             )
         return max(due, now + hold)
 
-    def plan(self, edition: Edition, *, release_at: dt.datetime | None) -> Audience:
+    def plan(
+        self, edition: Edition, *, release_at: dt.datetime | None, expected: int | None = None
+    ) -> Audience:
         """Write down who gets the approved edition in which batch, in one transaction.
 
+        Args:
+            edition: As stored; approved.
+            release_at: See `release_at` above.
+            expected: How many readers whoever sends it was shown; None where nobody was.
+
         Raises:
+            NotApproved: Meanwhile the audience is not as large as `expected`; nothing was planned.
             NothingToSend: The list has nobody to send it to; nothing was planned.
             Conflict: The edition was changed or planned meanwhile; nothing was planned.
         """
@@ -114,11 +124,17 @@ class SendingService:
                 "There is no reader to send it to; nothing was planned.",
                 hint="Bring in readers: digest subscribers import FILE.csv",
             )
+
+        def confirm(audience: Audience) -> None:
+            if expected is not None:
+                require_expected(audience.planned, expected)
+
         audience = self._ledger.plan(
-            edition,
+            replace(edition, transport=self._transport.name),
             is_monthly=is_monthly,
             size=largest_batch(self._settings.delivery, self._clock.now()),
             release_at=release_at,
+            confirm=confirm,
         )
         log.info(
             "edition_planned",
@@ -153,8 +169,11 @@ class SendingService:
         Raises:
             HeldElsewhere: Another run is sending; this one did nothing.
             UsageError: The edition is not planned.
+            ConfigError: It was planned with another transport, or with a hold that is off now.
         """
         edition_id = _id(edition)
+        mails = self._mails(edition)
+        hold = self._hold_of(edition)
         with self._store.hold(HOLD) as is_alone:
             self._ledger.reap(edition_id, now=self._clock.now(), is_alone=is_alone)
             if not self._ledger.change_state(edition_id, RUNNING, EditionState.SENDING):
@@ -169,13 +188,13 @@ class SendingService:
                 tokens=self._tokens,
                 clock=self._clock,
                 settings=self._settings.delivery,
-                hold=self._hold() if edition.release_at is not None else None,
+                hold=hold,
                 stop=stop,
                 wait=wait,
                 progress=progress,
             )
             holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-            stopped = Run(tools, edition, self._mails(edition), holder=holder).run()
+            stopped = Run(tools, edition, mails, holder=holder).run()
             if stopped is None or stopped.kind != "interrupted":
                 self._ledger.finish(edition_id)  # what can be settled without a person is
             return stopped
@@ -198,8 +217,9 @@ class SendingService:
         if isinstance(outcome, Accepted):
             return outcome
         reason = getattr(outcome, "reason", "it gave no answer")
+        what = "Nobody can tell whether the test mail was taken"
         raise TransportError(
-            f"The test mail was not taken: {reason}",
+            f"{what if isinstance(outcome, Unknown) else 'The test mail was not taken'}: {reason}",
             needs_person=isinstance(outcome, Unavailable) and outcome.needs_person,
         )
 
@@ -223,12 +243,13 @@ class SendingService:
         edition_id = _id(edition)
         with self._store.hold(HOLD) as is_alone:
             now = self._clock.now()
-            self._ledger.reap(edition_id, now=now, is_alone=is_alone)
             if edition.state not in HAS_DELIVERIES - {EditionState.CANCELLED}:
                 raise UsageError(f"Edition {edition.period.label} is not planned.")
+            self._require_transport(edition)
+            self._ledger.reap(edition_id, now=now, is_alone=is_alone)
             self._ledger.change_state(edition_id, RUNNING, EditionState.PAUSED)
             for batch, attempt in self._ledger.unknown(edition_id):
-                if self._can_call_back(attempt):
+                if call_back(self._transport, self._clock, attempt):
                     self._ledger.settle(
                         batch.id,
                         attempt.number,
@@ -239,11 +260,9 @@ class SendingService:
                     )
             _readers, held = self._ledger.cancel(edition_id, now=now)
             for attempt in held:
-                if self._can_call_back(attempt):
+                if call_back(self._transport, self._clock, attempt):
                     self._ledger.recall(attempt, now=now)
-            report = self._ledger.report(edition)
-            reached = report.accepted + report.unknown + report.pending
-            if not reached:
+            if not self._ledger.may_have_reached(edition_id):
                 states = RUNNING | {EditionState.DONE, EditionState.ATTENTION}
                 self._ledger.change_state(edition_id, states, EditionState.CANCELLED)
             else:
@@ -251,12 +270,18 @@ class SendingService:
         return self._ledger.report(edition)
 
     def ask(self, edition: Edition) -> None:
-        """Look for evidence about the unknown batches, and settle what it proves."""
+        """Look for evidence about the unknown batches, and settle what it proves.
+
+        Raises:
+            HeldElsewhere: A run is handing over, and settles them itself.
+            ConfigError: The edition was planned with another transport.
+        """
         mails = self._mails(edition)
         asker = Asker(self._ledger, self._transport, self._tokens, self._clock)
-        for batch, attempt in self._ledger.unknown(_id(edition)):
-            asker.ask(batch, attempt, mails[batch.variant], _id(edition))
-        self._ledger.finish(_id(edition))
+        with self._store.hold(HOLD):
+            for batch, attempt in self._ledger.unknown(_id(edition)):
+                asker.ask(batch, attempt, mails[batch.variant], _id(edition))
+            self._ledger.finish(_id(edition))
 
     def settle(
         self, edition: Edition, batch_id: int, outcome: AttemptOutcome, *, by: str, note: str
@@ -265,23 +290,23 @@ class SendingService:
 
         Raises:
             UsageError: The batch is not unknown.
+            HeldElsewhere: A run is handing over and may be settling it itself.
         """
         edition_id = _id(edition)
-        found = {batch.id: attempt for batch, attempt in self._ledger.unknown(edition_id)}
-        attempt = found.get(batch_id)
-        now = self._clock.now()
-        if attempt is None or not self._ledger.settle(
-            batch_id, attempt.number, outcome, by=by, note=note, now=now
-        ):
-            raise UsageError(
-                f"Batch {batch_id} of {edition.period.label} is not unknown; nothing was changed.",
-                hint="See: digest delivery settle",
-            )
-        log.info("batch_settled", batch=batch_id, outcome=str(outcome), by="person")
-        if outcome is AttemptOutcome.RESENT:
-            attention = {EditionState.ATTENTION, EditionState.DONE}
-            self._ledger.change_state(edition_id, attention, EditionState.PAUSED)
-        self._ledger.finish(edition_id)
+        with self._store.hold(HOLD):
+            found = {batch.id: attempt for batch, attempt in self._ledger.unknown(edition_id)}
+            attempt = found.get(batch_id)
+            now = self._clock.now()
+            if attempt is None or not self._ledger.settle(
+                batch_id, attempt.number, outcome, by=by, note=note, now=now
+            ):
+                raise UsageError(
+                    f"Batch {batch_id} of {edition.period.label} is not unknown; nothing was "
+                    "changed.",
+                    hint="See: digest delivery settle",
+                )
+            log.info("batch_settled", batch=batch_id, outcome=str(outcome), by="person")
+            self._ledger.finish(edition_id)
 
     def report(self, edition: Edition) -> DeliveryReport:
         """Return the edition's account."""
@@ -289,19 +314,47 @@ class SendingService:
 
     # Parts
 
-    def _can_call_back(self, attempt: Attempt) -> bool:
-        """Cancel the try at the provider; return whether it is certain that nothing goes out."""
-        last_call = last_call_of(attempt)
-        is_in_time = last_call is not None and self._clock.now() <= last_call
-        return is_in_time and self._transport.cancel(attempt.reservation)
-
     def _hold(self) -> dt.timedelta | None:
         minutes = self._settings.sendgrid.hold_minutes
         if not self._transport.can_hold or not minutes:
             return None
+        if minutes < SHORTEST_HOLD:
+            raise ConfigError(
+                f"With sendgrid.hold_minutes = {minutes} nothing could be cancelled in time; "
+                "nothing was handed over.",
+                hint=f"Set it to {SHORTEST_HOLD} or more, or to 0 for no hold.",
+            )
         return dt.timedelta(minutes=minutes)
 
+    def _hold_of(self, edition: Edition) -> dt.timedelta | None:
+        """Return how long the planned edition's batches are held, as it was planned."""
+        if edition.release_at is None:
+            return None
+        hold = self._hold()
+        if hold is None:
+            raise ConfigError(
+                f"Edition {edition.period.label} was planned to be held until its release, and "
+                "sendgrid.hold_minutes is 0 now; nothing was handed over.",
+                hint="Set it as it was, then go on.",
+            )
+        return hold
+
+    def _require_transport(self, edition: Edition) -> None:
+        """Raise unless the edition is for this transport: another one knows nothing of its batches.
+
+        Raises:
+            ConfigError: It was planned with another one.
+        """
+        if edition.transport != self._transport.name:
+            raise ConfigError(
+                f"Edition {edition.period.label} was planned for {edition.transport!r}, and "
+                f"delivery.transport is {self._transport.name!r}; nothing was handed over.",
+                hint="Set delivery.transport as it was: another provider knows nothing of it.",
+            )
+
     def _mails(self, edition: Edition) -> Mapping[str, Mail]:
+        """Return the frozen variants as mails."""
+        self._require_transport(edition)
         label, letter = edition.period.label, self._settings.newsletter
         frozen = self._frozen(edition)
         return {found.key: mail(letter, label, found.variant) for found in frozen}

@@ -37,6 +37,18 @@ def last_call_of(attempt: Attempt) -> dt.datetime | None:
     return attempt.release_at - LAST_CALL
 
 
+def call_back(transport: Transport, clock: Clock, attempt: Attempt) -> bool:
+    """Cancel the try at the provider; return whether it is certain that nothing goes out.
+
+    The clock is looked at before and after: the provider also says yes to a cancellation that
+    comes too late, and this process may have slept in between.
+    """
+    last_call = last_call_of(attempt)
+    if last_call is None or not transport.can_hold or clock.now() > last_call:
+        return False
+    return transport.cancel(attempt.reservation) and clock.now() <= last_call
+
+
 class Asker:
     """Asks the provider for evidence about an unknown batch, and settles what that proves."""
 
@@ -127,7 +139,7 @@ class Settler:
         if now < ripe < last_call:
             return ripe
         is_full = self._ledger.held_slots(now=now) >= HELD_AT_ONCE
-        if is_full or not self._transport.cancel(attempt.reservation):
+        if is_full or not call_back(self._transport, self._clock, attempt):
             return now + LOOK_AGAIN
         self._asker.settle(batch, attempt, AttemptOutcome.FENCED, "fence")
         return None

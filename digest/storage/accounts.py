@@ -79,6 +79,25 @@ def held(connection: sa.Connection, edition_id: int, now: dt.datetime) -> list[A
     return [_attempt(row) for row in connection.execute(query)]
 
 
+def may_have_reached(connection: sa.Connection, edition_id: int) -> bool:
+    """Tell whether any try of the edition was accepted, may have been, or may yet be made."""
+    reached = (
+        AttemptOutcome.ACCEPTED,
+        AttemptOutcome.UNKNOWN,
+        AttemptOutcome.OPEN,
+        AttemptOutcome.ABANDONED,
+        AttemptOutcome.RESENT,
+    )
+    tried = (
+        sa.exists()
+        .where(attempts.c.batch_id == batches.c.id, batches.c.edition_id == edition_id)
+        .where(
+            attempts.c.outcome.in_([str(outcome) for outcome in reached]), attempts.c.readers > 0
+        )
+    )
+    return bool(connection.execute(sa.select(tried)).scalar())
+
+
 def event_counts(connection: sa.Connection, edition_id: int | None) -> Mapping[str, int]:
     """Return how many deliveries of the edition stand where, by what the provider reported."""
     query = (

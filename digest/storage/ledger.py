@@ -6,7 +6,7 @@ senders, reapers and people may try it at once and one of them does it.
 
 import datetime as dt
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 import sqlalchemy as sa
@@ -37,14 +37,14 @@ from digest.storage.batchwork import (
     readers_of,
 )
 from digest.storage.database import Database
-from digest.storage.delivery_tables import attempts, batches, instants
+from digest.storage.delivery_tables import attempts, batches
 from digest.storage.planning import count_audience, write_plan
+from digest.storage.slots import keep_slot, take_slot
 from digest.storage.tables import Instant, editions
 
 # An answer that comes after the lease is still an answer, unless the try was settled meanwhile.
 UNSETTLED = frozenset({BatchState.CLAIMED, BatchState.UNKNOWN})
 MARK_BYTES = 9
-SLOT = "delivery slot"  # the name of the instant at which the shared rate limit is free again
 
 
 class SqlLedger:
@@ -62,7 +62,13 @@ class SqlLedger:
             return count_audience(connection, edition.newsletter, is_monthly=is_monthly)
 
     def plan(
-        self, edition: Edition, *, is_monthly: bool, size: int, release_at: dt.datetime | None
+        self,
+        edition: Edition,
+        *,
+        is_monthly: bool,
+        size: int,
+        release_at: dt.datetime | None,
+        confirm: Callable[[Audience], None] | None = None,
     ) -> Audience:
         """Write deliveries, exclusions and batches; make the approved edition planned."""
         planned = replace(edition, state=EditionState.PLANNED, release_at=release_at)
@@ -83,7 +89,12 @@ class SqlLedger:
                     "meanwhile; this run planned nothing.",
                     hint="Look at it: digest delivery status",
                 )
-            return write_plan(self._database, connection, edition, is_monthly=is_monthly, size=size)
+            audience = write_plan(
+                self._database, connection, edition, is_monthly=is_monthly, size=size
+            )
+            if confirm is not None:
+                confirm(audience)
+            return audience
 
     def change_state(self, edition_id: int, states: Iterable[str], to: str) -> bool:
         """Bring the edition from one of `states` to `to`."""
@@ -269,7 +280,9 @@ class SqlLedger:
             AttemptOutcome.RESENT: BatchState.PLANNED,
         }[closed]
         with self._writing() as connection:
-            moved = move(connection, batch_id, {BatchState.UNKNOWN}, attempt, state=to)
+            # A try that was certainly cancelled may have been answered late, with a yes.
+            late = {BatchState.ACCEPTED} if closed is AttemptOutcome.FENCED else set()
+            moved = move(connection, batch_id, {BatchState.UNKNOWN} | late, attempt, state=to)
             if moved:
                 values = {"outcome": closed, "settled_by": by, "finished_at": now}
                 if note:
@@ -336,6 +349,19 @@ class SqlLedger:
                 )
             return moved
 
+    def accepted_variants(self, edition_id: int) -> set[str]:
+        """Return the keys of the edition's variants of which a batch was accepted."""
+        query = sa.select(batches.c.variant).where(
+            batches.c.edition_id == edition_id, batches.c.state == str(BatchState.ACCEPTED)
+        )
+        with self._reading() as connection:
+            return set(connection.execute(query.distinct()).scalars())
+
+    def may_have_reached(self, edition_id: int) -> bool:
+        """Tell whether any reader may have the edition, or get it, by one try or another."""
+        with self._reading() as connection:
+            return accounts.may_have_reached(connection, edition_id)
+
     # Accounts
 
     def report(self, edition: Edition) -> DeliveryReport:
@@ -351,17 +377,12 @@ class SqlLedger:
     def take_slot(self, readers: int, *, rate: float, now: dt.datetime) -> dt.datetime:
         """Book the next free slot of the shared rate limit; return when it begins."""
         with self._writing() as connection:
-            free_at = connection.execute(
-                sa.select(instants.c.at).where(instants.c.name == SLOT).with_for_update()
-            ).scalar()
-            begin = max(free_at or now, now)
-            self._keep_instant(connection, SLOT, begin + dt.timedelta(seconds=readers / rate))
-            return begin
+            return take_slot(self._database, connection, readers, rate=rate, now=now)
 
     def delay_slot(self, until: dt.datetime) -> None:
         """Let nobody hand over before `until`: the provider asked everybody to wait."""
         with self._writing() as connection:
-            self._keep_instant(connection, SLOT, until)
+            keep_slot(self._database, connection, until)
 
     def handed_over_since(self, since: dt.datetime) -> int:
         """Return how many readers were handed over from `since` on, in all editions."""
@@ -372,14 +393,6 @@ class SqlLedger:
         )
         with self._reading() as connection:
             return int(connection.execute(query).scalar_one())
-
-    def _keep_instant(self, connection: sa.Connection, name: str, at: dt.datetime) -> None:
-        statement = self._database.insert(instants).values(name=name, at=at)
-        new_at = statement.excluded.at
-        later = sa.case((instants.c.at > new_at, instants.c.at), else_=new_at)
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=["name"], set_={"at": later})
-        )
 
 
 _BEGINNING = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

@@ -16,7 +16,7 @@ from digest.model.deliveries import (
     Unknown,
 )
 from digest.model.editions import EditionState
-from digest.services.handing_over import Stopped
+from digest.services.brakes import Stopped
 from tests.sending import MINUTE, MORNING, SECOND, Desk, address, open_desk
 
 Make = Callable[..., Desk]
@@ -90,15 +90,42 @@ def test_mail_that_is_refused_to_everybody_stops_the_run(make: Make, in_flight: 
     desk.provider.answer = lambda _handover: Refused(reason="the body is bad.", status=400)
     told = stopped(desk)
     assert told.kind == "provider"
-    assert told.reason == "The provider refused 12 batches in a row: the body is bad."
-    assert 12 <= len(desk.provider.seen) <= 12 + in_flight - 1
+    assert told.reason == "The provider refuses the edition to everybody: the body is bad."
+    assert len(desk.provider.seen) < 100
     assert desk.edition().state is EditionState.PAUSED
-    assert desk.report().pending >= 2998
+    assert desk.report().pending == 3000
     desk.provider.answer = lambda _handover: None
     assert desk.run() is None
-    copies = desk.provider.copies()
-    assert set(copies.values()) == {1}
-    assert len(copies) == desk.report().accepted >= 2998
+    desk.assert_once_each(3000)
+
+
+@pytest.mark.parametrize("readers", [1, 2, 5])
+def test_small_list_is_not_refused_for_a_fault_of_the_mail(make: Make, readers: int) -> None:
+    desk = make(batch_size=1000)
+    desk.plan(readers)
+    desk.provider.answer = lambda _handover: Refused(reason="the body is bad", status=400)
+    assert stopped(desk).kind == "provider"
+    assert (desk.report().pending, desk.report().refused) == (readers, {})
+    desk.provider.answer = lambda _handover: None
+    assert desk.run() is None
+    desk.assert_once_each(readers)
+
+
+@pytest.mark.parametrize("bad", [{1, 2}, {1, 2, 3}, {997, 998}])
+def test_neighbours_with_bad_addresses_cost_their_own_deliveries_only(
+    make: Make, bad: set[int]
+) -> None:
+    desk = make(batch_size=1000)
+    desk.plan(1000)
+
+    def answer(handover: Handover) -> Outcome | None:
+        is_bad = bad & {reader.subscriber_id for reader in handover.readers}
+        return Refused(reason="a bad address", status=400) if is_bad else None
+
+    desk.provider.answer = answer
+    assert desk.run() is None
+    report = desk.report()
+    assert (report.accepted, report.refused) == (1000 - len(bad), {"a bad address": len(bad)})
 
 
 def test_refusal_that_halves_cannot_mend_is_final(make: Make) -> None:

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 
 from digest.errors import HeldElsewhere
 from digest.model.deliveries import Handover
-from digest.services.handing_over import LEASE, Run, Stopped, Tools
+from digest.services.brakes import Stopped
+from digest.services.handing_over import LEASE, Run, Tools
 from digest.services.mails import mail
 from digest.settings import DeliverySettings, NewsletterSettings
 from digest.tokens import KeyRing, Tokens

@@ -7,6 +7,8 @@ from typing import Any, cast
 
 import pytest
 
+from digest.errors import ConfigError
+from digest.model.editions import EditionState
 from digest.ports import Ledger
 from digest.services.brakes import Brakes, alarm, largest_batch, warm_up_limit
 from digest.settings import DeliverySettings
@@ -48,7 +50,7 @@ def test_warm_up_grows_by_one_factor_from_200_to_200000() -> None:
 
 
 @pytest.mark.parametrize(
-    ("days", "size"), [(-1, 1), (0, 50), (1, 59), (20, 1000), (41, 1000), (42, 1000), (400, 1000)]
+    ("days", "size"), [(0, 50), (1, 59), (20, 1000), (41, 1000), (42, 1000), (400, 1000)]
 )
 def test_batches_of_the_warm_up_are_a_quarter_of_its_day(days: int, size: int) -> None:
     assert largest_batch(WARM, NOON + days * DAY) == size
@@ -161,11 +163,11 @@ def test_list_that_just_fits_into_the_day_is_done() -> None:
 
 def test_nothing_is_sent_before_the_warm_up_begins() -> None:
     desk = open_desk(warm_up_from="2026-12-01", batch_size=50)
-    desk.plan(2)
-    told = desk.run()
-    assert told is not None
-    assert (told.kind, desk.provider.seen) == ("warm-up", [])
+    with pytest.raises(ConfigError, match="begins on 2026-12-01"):
+        desk.plan(2)
+    assert desk.edition().state is EditionState.APPROVED
     desk.clock.move(MORNING + DAY - desk.clock.now())
+    desk.service().plan(desk.edition(), release_at=None)
     assert desk.run() is None
     desk.assert_once_each(2)
     desk.database.close()

@@ -242,12 +242,23 @@ class LedgerContract:
         found = claimed(stores, edition)
         if outcome is not None:
             stores.ledger.record(found, outcome, now=NOON)
+        settle = stores.ledger.settle
         for decision, _ in DECISIONS:
-            assert not stores.ledger.settle(
-                found.batch_id, 1, decision, by="Ana", note="", now=NOON
-            )
+            if state != "accepted" or decision != AttemptOutcome.FENCED:
+                assert not settle(found.batch_id, 1, decision, by="Ana", note="", now=NOON)
         assert batches(stores, edition) == [(state, 3)]
         assert stores.ledger.unknown(number_of(edition)) == []
+
+    def test_certain_cancellation_counts_more_than_an_answer_that_came_late(
+        self, stores: Stores
+    ) -> None:
+        edition = start(stores, 3)
+        found = claimed(stores, edition)
+        stores.ledger.record(found, Accepted(reference="late"), now=NOON)
+        fenced = AttemptOutcome.FENCED
+        assert stores.ledger.settle(found.batch_id, 1, fenced, by="fence", note="", now=NOON)
+        assert batches(stores, edition) == [("planned", 3)]
+        assert stores.ledger.report(edition).is_balanced
 
     def test_cancelled_hand_over_takes_a_place_until_its_release(self, stores: Stores) -> None:
         edition = start(stores, 9, size=3)
