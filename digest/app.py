@@ -1,6 +1,7 @@
 """The composition root: the one place that knows both the services and what they run on."""
 
 import datetime as dt
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -55,6 +56,18 @@ class FixedClock:
     def now(self) -> dt.datetime:
         """Return the moment it was set to, aware UTC."""
         return self._moment
+
+
+class MovedClock:
+    """A clock that was set and goes on from there, for `--now` where something waits."""
+
+    def __init__(self, moment: dt.datetime) -> None:
+        self._moment = moment
+        self._began = time.monotonic()
+
+    def now(self) -> dt.datetime:
+        """Return the moment it was set to and the time since then, aware UTC."""
+        return self._moment + dt.timedelta(seconds=time.monotonic() - self._began)
 
 
 class App:

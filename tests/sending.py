@@ -119,6 +119,11 @@ class Desk:
         service.plan(edition, release_at=service.release_at(edition, may_hold=True))
         return self.edition()
 
+    def pause(self) -> bool:
+        """Pause the edition, as a person does; tell whether it was under way."""
+        running = {EditionState.PLANNED, EditionState.SENDING}
+        return self.ledger.change_state(self.edition().id or 0, running, EditionState.PAUSED)
+
     def edition(self) -> Edition:
         """Return the edition as stored."""
         found = self.store.edition("app-news-weekly", LABEL)

@@ -1,6 +1,8 @@
 """`digest delivery`: what became of an edition, and what a person can do about it."""
 
+import sys
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import click
 
@@ -8,7 +10,7 @@ from digest.app import App
 from digest.cli.options import Options, common_options, edition_option, not_blank
 from digest.cli.output import Output
 from digest.cli.tables import count
-from digest.errors import UsageError
+from digest.errors import NotApproved, UsageError
 from digest.model.deliveries import AttemptOutcome, DeliveryReport
 from digest.model.editions import Edition, EditionState
 
@@ -17,7 +19,6 @@ DECISIONS = {
     "resend": AttemptOutcome.RESENT,
     "abandon": AttemptOutcome.ABANDONED,
 }
-SOME_UNSETTLED = 7
 
 
 @click.group(name="delivery", short_help="See, pause, settle and prove what was sent.")
@@ -35,12 +36,11 @@ def command() -> None:
 @click.pass_obj
 def status(options: Options, label: str) -> None:
     """Show how far the edition is."""
-    from digest.cli.sending import show_report
-    from digest.services.sending import report_document
+    from digest.cli.sending import report_document, show_report
 
     out = options.output()
     with _opened(options) as app:
-        report = app.sending.report(_edition(app, label))
+        report = app.ledger.report(_edition(app, label))
         out.document(report_document(report))
         show_report(app, out, report)
         open_batches = [b for b in report.batches if b["state"] not in ("accepted", "cancelled")]
@@ -53,12 +53,11 @@ def status(options: Options, label: str) -> None:
 @click.pass_obj
 def report(options: Options, label: str) -> int:
     """Prove what became of every reader; also as a file kept with the edition."""
-    from digest.cli.sending import show_report, write_report
-    from digest.services.sending import report_document
+    from digest.cli.sending import SOME_UNSETTLED, report_document, show_report, write_report
 
     out = options.output()
     with _opened(options) as app:
-        found = app.sending.report(_edition(app, label))
+        found = app.ledger.report(_edition(app, label))
         path = write_report(app, found)
         out.document({**report_document(found), "file": str(path)})
         show_report(app, out, found)
@@ -76,7 +75,9 @@ def pause(options: Options, label: str) -> None:
     out = options.output()
     with _opened(options) as app:
         edition = _edition(app, label)
-        if not app.sending.pause(edition):
+        running = {EditionState.PLANNED, EditionState.SENDING}
+        is_paused = app.ledger.change_state(edition.id or 0, running, EditionState.PAUSED)
+        if not is_paused:
             raise UsageError(
                 f"Edition {edition.period.label} is {edition.state}; there is nothing to pause.",
                 hint="See: digest delivery status",
@@ -107,14 +108,13 @@ def cancel(options: Options, label: str, yes: bool) -> None:
     What is released is beyond recall. An edition that nobody gets is cancelled, and its articles
     may appear again; one that somebody gets is done.
     """
-    from digest.cli.sending import show_report
-    from digest.services.sending import report_document
+    from digest.cli.sending import report_document, show_report
 
     out = options.output()
     with _opened(options) as app:
         edition = _edition(app, label)
         if not yes:
-            click.confirm(f"Cancel edition {edition.period.label}?", abort=True, err=True)
+            _confirm_cancelling(edition)
         found = app.sending.cancel(edition)
         out.document(report_document(found))
         show_report(app, out, found)
@@ -125,28 +125,22 @@ def cancel(options: Options, label: str, yes: bool) -> None:
 @command.command("settle")
 @edition_option
 @click.argument("batch", type=int, required=False)
-@click.option("--accepted", "decision", flag_value="accepted", help="The provider took it.")
-@click.option(
-    "--resend", "decision", flag_value="resend", help="Hand it over again; some may get it twice."
-)
-@click.option(
-    "--abandon", "decision", flag_value="abandon", help="Leave it; some may not get it at all."
-)
+@click.option("--accepted", is_flag=True, help="The provider took it.")
+@click.option("--resend", is_flag=True, help="Hand it over again; some may get it twice.")
+@click.option("--abandon", is_flag=True, help="Leave it; some may not get it at all.")
 @click.option("--by", callback=not_blank, metavar="NAME", help="Who decides; stays on record.")
 @click.option("--note", default="", metavar="TEXT", help="Why; stays on record.")
 @common_options
 @click.pass_obj
-def settle(options: Options, /, label: str, batch: int | None, **chosen: str) -> int:
+def settle(options: Options, /, label: str, batch: int | None, **chosen: Any) -> int:
     """Settle the batches of which nobody knows whether they were accepted.
 
     Without BATCH it looks for evidence (the provider's events and logs) and lists what is left.
     With BATCH a person decides: --accepted, --resend or --abandon, and --by NAME.
     """
-    decision = chosen["decision"]
-    if (batch is None) != (decision is None):
-        raise click.UsageError("A decision needs BATCH, and BATCH one of --accepted, --resend, …")
-    if decision and not chosen["by"]:
-        raise click.UsageError("A decision needs --by NAME: it stays on record.")
+    decision = _decision(batch, chosen)
+    from digest.cli.sending import SOME_UNSETTLED
+
     out = options.output()
     with _opened(options) as app:
         edition = _edition(app, label)
@@ -156,13 +150,38 @@ def settle(options: Options, /, label: str, batch: int | None, **chosen: str) ->
             app.sending.settle(
                 edition, batch, DECISIONS[decision], by=chosen["by"], note=chosen["note"]
             )
-        found = app.sending.report(edition)
+        found = app.ledger.report(edition)
         unknown = [line for line in found.batches if line["state"] == "unknown"]
         out.document({"edition": found.edition, "state": found.state, "unknown": unknown})
         _tell_unknown(out, found)
         if decision == "resend":
             out.line(f"To hand it over: digest send --resume --edition {found.edition}")
         return SOME_UNSETTLED if unknown else 0
+
+
+def _decision(batch: int | None, chosen: Mapping[str, Any]) -> str:
+    """Return the one decision that was taken, "" for none."""
+    taken = [name for name in DECISIONS if chosen[name]]
+    if len(taken) > 1:
+        raise click.UsageError(f"--{taken[0]} and --{taken[1]} contradict each other.")
+    if taken and batch is None:
+        raise click.UsageError(f"--{taken[0]} needs BATCH: its number in digest delivery settle.")
+    if batch is not None and not taken:
+        raise click.UsageError("Say what becomes of it: --accepted, --resend or --abandon.")
+    if taken and not chosen["by"]:
+        raise click.UsageError("A decision needs --by NAME: it stays on record.")
+    return taken[0] if taken else ""
+
+
+def _confirm_cancelling(edition: Edition) -> None:
+    label = edition.period.label
+    if not sys.stdin.isatty():
+        raise NotApproved(
+            "Nobody is here to confirm it; nothing was cancelled.",
+            hint=f"In a script: digest delivery cancel --yes --edition {label}",
+        )
+    if not click.confirm(f"Cancel edition {label}?", err=True):
+        raise NotApproved(f"Edition {label} goes on as before; nothing was cancelled.")
 
 
 def _tell_unknown(out: Output, report: DeliveryReport) -> None:

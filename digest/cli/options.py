@@ -56,14 +56,19 @@ class Options:
             )
         return project
 
-    def open_app(self, project: "Project | None" = None) -> "App":
-        """Open the project's services with the clock that `--now` asks for."""
-        from digest.app import App, FixedClock, SystemClock
+    def open_app(self, project: "Project | None" = None, *, is_waiting: bool = False) -> "App":
+        """Open the project's services with the clock that `--now` asks for.
+
+        That clock stands still, unless `is_waiting` says that the command waits for times to come.
+        """
+        from digest.app import App, FixedClock, MovedClock, SystemClock
 
         project = project or self.load_project()
         self._start_logging()
-        clock = FixedClock(self._moment(project)) if self.now else SystemClock()
-        return App(project, clock)
+        if not self.now:
+            return App(project, SystemClock())
+        moment = self._moment(project)
+        return App(project, MovedClock(moment) if is_waiting else FixedClock(moment))
 
     def output(self) -> "Output":
         """Return where results and notes go."""

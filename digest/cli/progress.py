@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -41,6 +41,19 @@ def _lines(out: Output, what: str, total: int) -> Advance:
             out.note(f"{done:,} of {total:,} {what}")
 
     return advance
+
+
+def now_and_then(tell: Callable[[str], None]) -> Callable[[str], None]:
+    """Return what passes a text on to `tell` every ten seconds at most."""
+    told_at = time.monotonic()
+
+    def maybe(text: str) -> None:
+        nonlocal told_at
+        if time.monotonic() - told_at >= EVERY_SECONDS:
+            told_at = time.monotonic()
+            tell(text)
+
+    return maybe
 
 
 @contextmanager

@@ -15,13 +15,13 @@ import msgspec
 from digest.app import App
 from digest.cli.options import Options
 from digest.cli.output import Output
-from digest.cli.progress import progress
+from digest.cli.progress import now_and_then, progress
 from digest.cli.tables import count
 from digest.errors import NotApproved, UsageError
 from digest.model.deliveries import Audience, DeliveryReport
 from digest.model.editions import Edition, EditionState
 from digest.services.brakes import Stopped
-from digest.services.sending import HAS_DELIVERIES, RUNNING, report_document, require_expected
+from digest.services.sending import HAS_DELIVERIES, RUNNING, require_expected
 from digest.wholefiles import replace_file
 
 REPORTS = Path("var") / "reports"
@@ -31,7 +31,7 @@ PROVIDER_REFUSED, SOME_UNSETTLED, INTERRUPTED = 6, 7, 130
 def run(options: Options, chosen: Mapping[str, Any]) -> int:
     """Send the edition that `chosen` names, or go on with it; return the exit code."""
     out = options.output()
-    with options.open_app(options.require_project()) as app:
+    with options.open_app(options.require_project(), is_waiting=True) as app:
         if options.now and app.transport.can_hold:
             raise UsageError(
                 f"--now does not go with sending through {app.transport.name}: it keeps mail until "
@@ -75,12 +75,18 @@ def run_test(options: Options, chosen: Mapping[str, Any]) -> int:
 
 def hand_over(app: App, out: Output, edition: Edition) -> int:
     """Run until every batch is settled, with progress; report, and return the exit code."""
-    before = app.sending.report(edition)
+    before = app.ledger.report(edition)
     left = before.pending + before.unknown
     stop = threading.Event()
     with _interruptible(stop, out), progress(out, "readers", left) as advance:
-        stopped = app.sending.run(edition, stop=stop, wait=stop.wait, progress=advance)
-    report = app.sending.report(edition)
+        stopped = app.sending.run(
+            edition,
+            stop=stop,
+            wait=stop.wait,
+            progress=advance,
+            waiting=now_and_then(lambda what: out.note(f"Waiting for {what}.")),
+        )
+    report = app.ledger.report(edition)
     path = write_report(app, report)
     out.document(
         {
@@ -106,6 +112,12 @@ def write_report(app: App, report: DeliveryReport) -> Path:
     return path
 
 
+def report_document(report: DeliveryReport) -> dict[str, Any]:
+    """Return the report with stable keys, for `--json` and the file kept with the edition."""
+    document: dict[str, Any] = msgspec.to_builtins(report)
+    return {**document, "balanced": report.is_balanced}
+
+
 def show_report(app: App, out: Output, report: DeliveryReport) -> None:
     """Print the account of a send."""
     out.line(f"Edition {report.edition} · {report.state}")
@@ -120,7 +132,7 @@ def show_report(app: App, out: Output, report: DeliveryReport) -> None:
         ("Unknown", report.unknown),
         ("Abandoned", report.abandoned),
         ("Cancelled", report.cancelled),
-        ("Waiting", report.pending),
+        ("Pending", report.pending),
     ):
         if number:
             out.line(f"  {name:<10} {number:>9,}")
@@ -151,7 +163,7 @@ def _edition(app: App, label: str, *, resume: bool) -> Edition:
         wanted = label or app.editions.period("", now=app.clock.now()).label
         raise NotApproved(
             f"Edition {wanted} is not drafted yet; nothing was sent.",
-            hint="Freeze and approve it first: digest edition freeze",
+            hint=f"Freeze and approve it first: digest edition freeze --edition {wanted}",
         )
     if found.state in HAS_DELIVERIES - RUNNING and not resume:
         raise UsageError(
@@ -159,9 +171,10 @@ def _edition(app: App, label: str, *, resume: bool) -> Edition:
             hint="See: digest delivery report",
         )
     if resume and found.state not in RUNNING:
+        is_new = found.state not in HAS_DELIVERIES
         raise UsageError(
             f"Edition {found.period.label} is {found.state}; there is nothing to go on with.",
-            hint="See: digest delivery status",
+            hint="To send it: digest send" if is_new else "See: digest delivery report",
         )
     return found
 
@@ -204,7 +217,10 @@ def _confirm(
         )
     typed = click.prompt("Type the number of readers to send it", default="", err=True)
     if typed.replace(",", "").replace(".", "").strip() != str(audience.planned):
-        raise NotApproved("That is not the number; nothing was planned.")
+        raise NotApproved(
+            "That is not the number; nothing was planned.",
+            hint="Look at the audience (digest send --preview), then run it again.",
+        )
     return audience.planned
 
 

@@ -40,6 +40,8 @@ LONGEST_WAIT = dt.timedelta(seconds=5)  # between two looks at what others may h
 LONGEST_STAND = dt.timedelta(minutes=30)  # a run waits so long for cancelled batches to go
 REFUSALS = 8  # single readers in a row, before anybody's was accepted
 
+PAUSED_BY_SOMEBODY = Stopped(kind="paused", reason="Somebody paused or cancelled it.")
+
 log = structlog.get_logger(__name__)
 
 
@@ -49,7 +51,8 @@ class Tools:
 
     `hold` is how long before its release a batch is handed over; with None the provider sends at
     once. `wait` waits so many seconds, or until `stop` is set, which ends the run after the
-    batches in flight. `progress` is called with the readers of each batch that is accepted.
+    batches in flight. `progress` is called with the readers of each batch that is accepted,
+    and `waiting`, again and again while nothing can be done, with what is waited for.
     """
 
     ledger: Ledger
@@ -61,6 +64,7 @@ class Tools:
     stop: threading.Event
     wait: Callable[[float], object]
     progress: Callable[[int], None]
+    waiting: Callable[[str], None] = lambda _what: None
 
 
 class Run:
@@ -166,21 +170,15 @@ class Run:
             return False
         release_at = self._edition.release_at
         if self._held >= HELD_AT_ONCE and release_at and release_at - now > LONGEST_STAND:
-            self._pause(
-                Stopped(
-                    kind="provider",
-                    reason=f"The provider keeps {self._held} cancelled batches until their release "
-                    f"at {release_at:%Y-%m-%d %H:%M} UTC, and could cancel no more.",
-                    hint="Go on after that.",
-                )
+            self._give_up(
+                f"The provider keeps {self._held} cancelled batches until their release "
+                f"at {release_at:%Y-%m-%d %H:%M} UTC, and could cancel no more.",
+                "Go on after that.",
             )
         elif self._in_doubt >= HELD_AT_ONCE and self._settle_at is None:
-            self._pause(
-                Stopped(
-                    kind="provider",
-                    reason=f"Nobody knows of {self._in_doubt} batches whether they were accepted.",
-                    hint="Settle them before you go on: digest delivery settle",
-                )
+            self._give_up(
+                f"Nobody knows of {self._in_doubt} batches whether they were accepted.",
+                "Settle them before you go on: digest delivery settle",
             )
         return True
 
@@ -200,7 +198,7 @@ class Run:
         if claim is None:
             self._start_at = now + LONGEST_WAIT
             if self._ledger.state(self._id) != EditionState.SENDING:
-                self._stopped = Stopped(kind="paused", reason="Somebody paused or cancelled it.")
+                self._stopped = PAUSED_BY_SOMEBODY
         elif claim.readers:
             self._reservation = None
         return claim
@@ -313,24 +311,16 @@ class Run:
         self._ledger.record(claim, later, now=now)
         self._refusals += 1
         if self._refusals >= REFUSALS:
-            self._pause(
-                Stopped(
-                    kind="provider",
-                    reason=f"The provider refuses the edition to everybody: "
-                    f"{_ended(outcome.reason)}",
-                    hint="Mend that, then go on.",
-                )
+            self._give_up(
+                f"The provider refuses the edition to everybody: {_ended(outcome.reason)}",
+                "Mend that, then go on.",
             )
 
     def _unavailable(self, outcome: Unavailable) -> dt.datetime | None:
         """Wait, or stop for a person; return when to try again."""
         if outcome.needs_person:
-            self._pause(
-                Stopped(
-                    kind="provider",
-                    reason=f"The provider takes nothing: {_ended(outcome.reason)}",
-                    hint="Mend that, then go on.",
-                )
+            self._give_up(
+                f"The provider takes nothing: {_ended(outcome.reason)}", "Mend that, then go on."
             )
             return None
         return self._failed(outcome.reason, retry_at=outcome.retry_at)
@@ -340,14 +330,14 @@ class Run:
         now = self._clock.now()
         again_at = self._pace.failed(now, retry_at=retry_at)
         if self._pace.is_hopeless(now):
-            self._pause(
-                Stopped(
-                    kind="provider",
-                    reason=f"The provider has taken nothing for half an hour: {_ended(reason)}",
-                    hint="Go on when it works again.",
-                )
+            self._give_up(
+                f"The provider has taken nothing for half an hour: {_ended(reason)}",
+                "Go on when it works again.",
             )
         return again_at
+
+    def _give_up(self, reason: str, hint: str) -> None:
+        self._pause(Stopped(kind="provider", reason=reason, hint=hint))
 
     def _pause(self, stopped: Stopped) -> None:
         self._stopped = stopped
@@ -387,7 +377,18 @@ class Run:
         now = self._clock.now()
         times = (now + LONGEST_WAIT, self._start_at, self._settle_at)
         until = min(time for time in times if time is not None)
+        self._tools.waiting(self._why())
         self._tools.wait(max((until - now).total_seconds(), 0.001))
+        if self._stopped is None and self._ledger.state(self._id) != EditionState.SENDING:
+            self._stopped = PAUSED_BY_SOMEBODY
+
+    def _why(self) -> str:
+        """Say in words what the run waits for."""
+        if self._in_doubt:
+            return f"{self._in_doubt} unanswered batches to be settled"
+        if self._held:
+            return f"{self._held} cancelled batches to leave the provider"
+        return "the provider, or the pace that the settings allow"
 
 
 def _ended(reason: str) -> str:

@@ -5,14 +5,20 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
-import msgspec
 import structlog
 
-from digest.errors import ConfigError, NotApproved, NothingToSend, TransportError, UsageError
+from digest.errors import (
+    ConfigError,
+    HeldElsewhere,
+    NotApproved,
+    NothingToSend,
+    TransportError,
+    UsageError,
+)
 from digest.model.deliveries import (
     Accepted,
     Addressee,
@@ -154,6 +160,7 @@ class SendingService:
         stop: threading.Event,
         wait: Callable[[float], object],
         progress: Callable[[int], None],
+        waiting: Callable[[str], None] = lambda _what: None,
     ) -> Stopped | None:
         """Hand over what is planned of the edition; go on where an earlier run ended.
 
@@ -162,6 +169,7 @@ class SendingService:
             stop: Set to end after the batches in flight.
             wait: Waits so many seconds, or until `stop` is set.
             progress: Called with the readers of each batch that is accepted.
+            waiting: Called now and then while nothing can be done, with what is waited for.
 
         Returns:
             Why it ended early, or None when every batch is settled or needs a person.
@@ -192,6 +200,7 @@ class SendingService:
                 stop=stop,
                 wait=wait,
                 progress=progress,
+                waiting=waiting,
             )
             holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
             stopped = Run(tools, edition, mails, holder=holder).run()
@@ -219,16 +228,12 @@ class SendingService:
         reason = getattr(outcome, "reason", "it gave no answer")
         what = "Nobody can tell whether the test mail was taken"
         raise TransportError(
-            f"{what if isinstance(outcome, Unknown) else 'The test mail was not taken'}: {reason}",
+            f"{what if isinstance(outcome, Unknown) else 'The test mail was not taken'}: {reason}.",
+            hint=f"Check the settings of {self._transport.name} and its key, then try again.",
             needs_person=isinstance(outcome, Unavailable) and outcome.needs_person,
         )
 
     # What a person may do
-
-    def pause(self, edition: Edition) -> bool:
-        """Stop handing over before the next batch; return whether it was under way."""
-        running = {EditionState.PLANNED, EditionState.SENDING}
-        return self._ledger.change_state(_id(edition), running, EditionState.PAUSED)
 
     def cancel(self, edition: Edition) -> DeliveryReport:
         """Hand over no more of it, and call back at the provider what is not released yet.
@@ -238,16 +243,20 @@ class SendingService:
 
         Raises:
             UsageError: It is not planned, or there is nothing left to cancel.
-            HeldElsewhere: A run is still handing over; pause it first.
+            HeldElsewhere: A run still hands over the batches in flight; it is paused meanwhile.
         """
         edition_id = _id(edition)
-        with self._store.hold(HOLD) as is_alone:
+        if edition.state not in HAS_DELIVERIES - {EditionState.CANCELLED}:
+            raise UsageError(
+                f"Edition {edition.period.label} is {edition.state}; there is nothing to cancel.",
+                hint="See: digest edition list",
+            )
+        self._require_transport(edition)
+        # A run that is under way ends with the batches in flight.
+        self._ledger.change_state(edition_id, RUNNING, EditionState.PAUSED)
+        with self._hold_after_pause(edition) as is_alone:
             now = self._clock.now()
-            if edition.state not in HAS_DELIVERIES - {EditionState.CANCELLED}:
-                raise UsageError(f"Edition {edition.period.label} is not planned.")
-            self._require_transport(edition)
             self._ledger.reap(edition_id, now=now, is_alone=is_alone)
-            self._ledger.change_state(edition_id, RUNNING, EditionState.PAUSED)
             for batch, attempt in self._ledger.unknown(edition_id):
                 if call_back(self._transport, self._clock, attempt):
                     self._ledger.settle(
@@ -308,11 +317,19 @@ class SendingService:
             log.info("batch_settled", batch=batch_id, outcome=str(outcome), by="person")
             self._ledger.finish(edition_id)
 
-    def report(self, edition: Edition) -> DeliveryReport:
-        """Return the edition's account."""
-        return self._ledger.report(edition)
-
     # Parts
+
+    @contextmanager
+    def _hold_after_pause(self, edition: Edition) -> Iterator[bool]:
+        try:
+            with self._store.hold(HOLD) as is_alone:
+                yield is_alone
+        except HeldElsewhere as error:
+            raise HeldElsewhere(
+                f"Edition {edition.period.label} is paused, and its run finishes the batches in "
+                "flight; nothing is cancelled yet.",
+                hint="In a moment again: digest delivery cancel",
+            ) from error
 
     def _hold(self) -> dt.timedelta | None:
         minutes = self._settings.sendgrid.hold_minutes
@@ -372,12 +389,6 @@ def require_expected(planned: int, expected: int) -> None:
             f"{TOLERANCE:.0%} off. Nothing was planned.",
             hint="Look at the audience (digest send --preview), then give the number it shows.",
         )
-
-
-def report_document(report: DeliveryReport) -> dict[str, Any]:
-    """Return the report with stable keys, for `--json` and the file kept with the edition."""
-    document: dict[str, Any] = msgspec.to_builtins(report)
-    return {**document, "balanced": report.is_balanced}
 
 
 def _id(edition: Edition) -> int:

@@ -148,10 +148,10 @@ def test_second_run_does_nothing_and_says_so(desk: Digest, project: Path) -> Non
     database = open_database(f"sqlite:///{project}/var/digest.db")
     with database.hold("send"):
         send(desk).refuses(9, "is under way", "Let it finish")
-        desk("delivery", "cancel", "--yes").refuses(9, "is under way")
+        desk("delivery", "cancel", "--yes").refuses(9, "is paused", "digest delivery cancel")
     database.close()
-    assert (state(desk), mailed(project)) == ("planned", [])
-    assert desk("send").code == 0  # the number was confirmed when it was planned
+    assert (state(desk), mailed(project)) == ("paused", [])
+    assert desk("send", "--resume").code == 0  # its number was confirmed when it was planned
     assert mailed(project) == everybody()
 
 
@@ -182,7 +182,7 @@ def test_paused_edition_is_cancelled_and_its_readers_are_counted(
     found = desk("delivery", "cancel", "--yes", "--json").document
     assert (found["cancelled"], found["state"], found["balanced"]) == (5, "cancelled", True)
     desk("send", "--resume").refuses(2, "there is nothing to go on with")
-    desk("delivery", "cancel", "--yes").refuses(2, "is not planned")
+    desk("delivery", "cancel", "--yes").refuses(2, "nothing to cancel")
 
 
 @pytest.fixture
@@ -251,7 +251,7 @@ def test_ctrl_c_ends_after_the_batch_and_the_command_it_prints_finishes_the_rest
     assert (told.code, "Traceback" in told.err) == (130, False)
     command = "digest send --resume --edition 2026-W48"
     assert f"To go on: {command}" in told.err
-    assert "Waiting            4" in told.out
+    assert "Pending            4" in told.out
     assert len(mailed(project)) == 1
     change(project, "readers_per_second", "readers_per_second = 0")
     assert desk(*command.split()[1:], "--now", LATER).code == 0
@@ -260,3 +260,28 @@ def test_ctrl_c_ends_after_the_batch_and_the_command_it_prints_finishes_the_rest
         [(tries,)] = connection.execute("SELECT count(*) FROM attempts").fetchall()
     connection.close()
     assert tries == READERS
+
+
+def test_decisions_that_contradict_each_other_decide_nothing(doubtful: Digest) -> None:
+    told = doubtful("delivery", "settle", "1", "--accepted", "--resend", "--by", "Ada")
+    told.refuses(2, "contradict each other")
+    doubtful("delivery", "settle", "1", "--by", "Ada").refuses(2, "--accepted, --resend or")
+    doubtful("delivery", "settle", "--abandon", "--by", "Ada").refuses(2, "needs BATCH")
+    doubtful("delivery", "settle", "1", "--abandon").refuses(2, "--by NAME")
+
+
+def test_report_and_status_need_no_key(desk: Digest, project: Path) -> None:
+    approve(desk)
+    assert send(desk).code == 0
+    change(project, 'transport = "outbox"', 'transport = "sendgrid"')
+    assert desk("delivery", "status").code == 0
+    assert desk("delivery", "report").code == 0
+
+
+def test_invented_time_goes_to_no_provider_that_keeps_mail(
+    desk: Digest, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    approve(desk)
+    change(project, 'transport = "outbox"', 'transport = "sendgrid"')
+    monkeypatch.setenv("DIGEST_SENDGRID__API_KEY", "SG.key")
+    send(desk).refuses(2, "--now does not go with")

@@ -183,7 +183,7 @@ def test_pause_bites_before_the_next_batch_and_resume_goes_on(make: Make) -> Non
     desk.plan(30)
 
     def pause(handover: Handover) -> None:
-        assert desk.service().pause(desk.edition()) is (handover.attempt == handover.batch == 1)
+        assert desk.pause() is (handover.attempt == handover.batch == 1)
 
     desk.provider.answer = pause
     stopped = desk.run()
@@ -250,7 +250,7 @@ def test_cancelled_edition_is_called_back_as_far_as_it_can_be(make: Make) -> Non
     desk.stop.clear()
     with pytest.raises(UsageError, match="is cancelled; nothing was handed over"):
         desk.run()
-    with pytest.raises(UsageError, match="is not planned"):
+    with pytest.raises(UsageError, match="nothing to cancel"):
         desk.service().cancel(desk.edition())
 
 
@@ -270,20 +270,23 @@ def test_what_is_nearly_released_is_not_called_back(make: Make, minutes: int, le
 def test_edition_is_cancelled_before_anything_was_handed_over(make: Make) -> None:
     desk = make()
     desk.plan(30)
-    assert desk.service().pause(desk.edition())
+    assert desk.pause()
     report = desk.service().cancel(desk.edition())
     assert (report.cancelled, report.state) == (30, "cancelled")
     assert not desk.provider.seen
 
 
-def test_edition_that_is_being_sent_is_not_cancelled_beside_it(make: Make) -> None:
+def test_cancelling_pauses_a_run_first_and_then_goes_through(make: Make) -> None:
     desk = make()
     desk.plan(20)
 
     def cancel(_handover: Handover) -> None:
-        with pytest.raises(HeldElsewhere):
+        with pytest.raises(HeldElsewhere, match="is paused, and its run finishes"):
             desk.service().cancel(desk.edition())
 
     desk.provider.answer = cancel
-    desk.run()
-    desk.assert_once_each(20)
+    stopped = desk.run()
+    assert stopped is not None
+    assert stopped.kind == "paused"
+    report = desk.service().cancel(desk.edition())
+    assert (report.accepted, report.cancelled, report.state) == (10, 10, "done")
