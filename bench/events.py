@@ -16,13 +16,14 @@ from bench.measure import row
 from digest.app import App
 from digest.project import load
 from digest.storage.database import Database
-from digest.storage.delivery_tables import deliveries, instants, subscribers
+from digest.storage.delivery_tables import attempts, batches, deliveries, instants, subscribers
 from digest.storage.tables import editions
 from digest.testing.clock import FrozenClock
 from digest.testing.factories import NOON
 
 READERS = 100_000
 PER_REPORT = 1_000
+MARK = "bench-mark-1"
 KINDS = ("processed", "delivered", "delivered", "deferred")
 PAUSE = 0.002  # seconds between two commits of the sender: it waits for the provider
 
@@ -91,6 +92,23 @@ def fill(database: Database) -> None:
             for number in range(1, READERS + 1)
         ]
         connection.execute(sa.insert(deliveries), rows)
+        numbers = range(1, READERS // PER_REPORT + 2)
+        connection.execute(sa.insert(batches), [batch(number) for number in numbers])
+        connection.execute(sa.insert(attempts), [attempt(number) for number in numbers])
+
+
+def batch(number: int) -> dict[str, object]:
+    """Return the row of an accepted batch."""
+    bounds = {"first_id": 1, "last_id": READERS, "readers": PER_REPORT, "planned": number}
+    names = {"variant": "all", "state": "accepted", "holder": "", "attempt": 1}
+    return bounds | names | {"id": number, "edition_id": 1}
+
+
+def attempt(number: int) -> dict[str, object]:
+    """Return the row of the try that was accepted."""
+    names = dict.fromkeys(("reservation", "reference", "reason", "body_sha256", "settled_by"), "")
+    counts = {"batch_id": number, "number": 1, "readers": PER_REPORT, "withdrawn": {}}
+    return names | counts | {"outcome": "accepted", "mark": MARK, "started_at": NOON}
 
 
 def reader(number: int) -> dict[str, object]:
@@ -128,6 +146,7 @@ def reports() -> Iterator[bytes]:
                     "edition": "1",
                     "batch": str(1 + number // 1000),
                     "try": "1",
+                    "mark": MARK,
                     "rid": str(number),
                 }
             )

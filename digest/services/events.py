@@ -10,7 +10,7 @@ from digest.errors import HeldElsewhere
 from digest.model.deliveries import Report
 from digest.ports import Clock, EventStore
 
-CHUNK = 100
+CHUNK = 250
 """Events in one transaction: a run that hands over waits no longer than that for its own."""
 
 PAGE = 20  # reports in memory at a time

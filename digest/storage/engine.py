@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from sqlalchemy.pool import StaticPool
 from digest.errors import ConfigError, StoreError
 
 BUSY_SECONDS = 15
+LOOK_AGAIN_SECONDS = 0.0005
 
 
 def make_engine(url: str) -> sa.Engine:
@@ -30,7 +32,12 @@ def make_engine(url: str) -> sa.Engine:
         return _sqlite(sa.URL.create("sqlite", database=url[len("sqlite:///") :] or None))
     try:
         parsed = sa.make_url(url)
-        return sa.create_engine(parsed, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+        return sa.create_engine(
+            parsed,
+            pool_pre_ping=True,
+            hide_parameters=True,  # they are addresses; an error's text is shown with -v
+            connect_args={"connect_timeout": 10},
+        )
     except (ImportError, NoSuchModuleError) as error:
         raise ConfigError(
             "The driver for PostgreSQL is not installed; nothing was done.",
@@ -44,7 +51,10 @@ def make_engine(url: str) -> sa.Engine:
 
 
 def _sqlite(url: sa.URL) -> sa.Engine:
-    arguments: dict[str, Any] = {"connect_args": {"check_same_thread": False}}
+    arguments: dict[str, Any] = {
+        "hide_parameters": True,
+        "connect_args": {"check_same_thread": False},
+    }
     if url.database in (None, "", ":memory:"):
         arguments["poolclass"] = StaticPool
     else:
@@ -71,7 +81,28 @@ def _prepare(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin(connection: sa.Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+    statement = connection.get_execution_options().get("begin", "BEGIN")
+    if statement == "BEGIN":
+        connection.exec_driver_sql(statement)
+        return
+    # SQLite's own wait looks again after ever longer pauses, so that whoever writes one
+    # transaction after another keeps everybody else out. This one looks again at once.
+    driver = connection.connection.dbapi_connection
+    assert isinstance(driver, sqlite3.Connection)  # noqa: S101  # writing(…) asks SQLite alone so
+    milliseconds = int(driver.execute("PRAGMA busy_timeout").fetchone()[0])
+    give_up_at = time.monotonic() + milliseconds / 1000
+    driver.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                driver.execute(statement)
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > give_up_at:
+                    raise sa.exc.OperationalError(statement, None, error) from error
+            time.sleep(LOOK_AGAIN_SECONDS)
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {milliseconds}")
 
 
 @contextmanager
