@@ -7,6 +7,7 @@ length that fills base64 without spare bits: there is one way to write each.
 """
 
 import binascii
+import hashlib
 import hmac
 import re
 import struct
@@ -21,6 +22,9 @@ MAX_SECOND = 2**48 - 1
 
 _READER = "reader"
 _CODE_BYTES = 16
+_BLOCK_BYTES = 64  # of SHA-256
+_INNER = bytes(byte ^ 0x36 for byte in range(256))  # RFC 2104, 2
+_OUTER = bytes(byte ^ 0x5C for byte in range(256))
 _HEAD = struct.Struct(">BIHI")  # key, first, upper and lower part of second
 _FORM = re.compile(r"[A-Za-z0-9_-]{36}", re.ASCII)
 _TO_URL = bytes.maketrans(b"+/", b"-_")
@@ -66,8 +70,8 @@ class Tokens:
     """
 
     def __init__(self, keys: KeyRing) -> None:
-        self._keys = dict(keys.links)
-        self._newest = max(self._keys)
+        self._coders = {number: _Coder(key) for number, key in keys.links.items()}
+        self._newest = max(self._coders)
 
     def reader(self, edition_id: int, subscriber_id: int) -> str:
         """Return the token of a reader's links in one edition: 36 URL-safe characters."""
@@ -90,7 +94,7 @@ class Tokens:
         if not (0 <= first <= MAX_FIRST and 0 <= second <= MAX_SECOND):
             raise ValueError("the numbers do not fit a token")
         head = _HEAD.pack(self._newest, first, second >> 32, second & 0xFFFFFFFF)
-        code = _code(self._keys[self._newest], purpose, head)
+        code = self._coders[self._newest].code(purpose, head)
         return binascii.b2a_base64(head + code, newline=False).translate(_TO_URL).decode()
 
     def read(self, purpose: str, token: str) -> tuple[int, int]:
@@ -104,11 +108,27 @@ class Tokens:
         raw = binascii.a2b_base64(token.encode().translate(_FROM_URL))
         head, code = raw[: _HEAD.size], raw[_HEAD.size :]
         number, first, upper, lower = _HEAD.unpack(head)
-        key = self._keys.get(number)
-        if key is None or not hmac.compare_digest(code, _code(key, purpose, head)):
+        coder = self._coders.get(number)
+        if coder is None or not hmac.compare_digest(code, coder.code(purpose, head)):
             raise BadToken
         return first, upper << 32 | lower
 
 
-def _code(key: bytes, purpose: str, head: bytes) -> bytes:
-    return hmac.digest(key, b"%b\0%b" % (purpose.encode(), head), "sha256")[:_CODE_BYTES]
+class _Coder:
+    """HMAC-SHA256 with one key, which is hashed once for all codes (RFC 2104, 4).
+
+    `hmac.digest` hashes it anew for each code; without that a token takes a third less.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) > _BLOCK_BYTES:
+            key = hashlib.sha256(key).digest()
+        block = key.ljust(_BLOCK_BYTES, b"\0")
+        self._inner = hashlib.sha256(block.translate(_INNER))
+        self._outer = hashlib.sha256(block.translate(_OUTER))
+
+    def code(self, purpose: str, head: bytes) -> bytes:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(b"%b\0%b" % (purpose.encode(), head))
+        outer.update(inner.digest())
+        return outer.digest()[:_CODE_BYTES]

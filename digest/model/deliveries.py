@@ -8,6 +8,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class BatchState(StrEnum):
@@ -26,18 +27,6 @@ class BatchState(StrEnum):
     ABANDONED = "abandoned"
     CANCELLED = "cancelled"
     SPLIT = "split"
-
-
-FINAL = frozenset(
-    {
-        BatchState.ACCEPTED,
-        BatchState.REFUSED,
-        BatchState.ABANDONED,
-        BatchState.CANCELLED,
-        BatchState.SPLIT,
-    }
-)
-"""States in which a batch stays, whatever happens."""
 
 
 class AttemptOutcome(StrEnum):
@@ -80,8 +69,7 @@ class DeliveryState(StrEnum):
 # Handing over
 
 
-@dataclass(frozen=True, slots=True)
-class Addressee:
+class Addressee(NamedTuple):
     """One reader of a batch as the transport needs them; `token` makes their links."""
 
     subscriber_id: int
@@ -108,10 +96,6 @@ class Mail:
     list_id: str
 
 
-def _always() -> bool:
-    return True
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handover:
     """One try to hand one batch over.
@@ -133,7 +117,7 @@ class Handover:
     edition_id: int = 0
     mark: str = ""
     is_test: bool = False
-    may_send: Callable[[], bool] = _always
+    may_send: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,8 +199,6 @@ class Batch:
     readers: int
     state: BatchState
     attempt: int
-    not_before_at: dt.datetime | None
-    lease_until_at: dt.datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

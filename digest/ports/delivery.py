@@ -74,6 +74,7 @@ class SubscriberStore(Protocol):
         subscribers: Iterable[Subscriber],
         *,
         changing: Collection[str] = CHANGEABLE,
+        erased: Collection[str] = (),
         is_trial: bool = False,
     ) -> "Added":
         """Insert or update readers in ONE transaction, streaming; never revives anybody.
@@ -83,9 +84,14 @@ class SubscriberStore(Protocol):
         one reader the first counts. `subscribers` is used up first, and must not use the store.
 
         Args:
-            subscribers: New to the store or not; `id` does not matter.
+            subscribers: New to the store or not; `id` does not matter. The caller leaves out whose
+                address was erased: the store knows their keyed hashes only.
             changing: Those of CHANGEABLE that known readers take over.
+            erased: `all_erased()` as it was when they were left out.
             is_trial: Count only; change nothing.
+
+        Raises:
+            Conflict: An address was erased that is not in `erased`; nothing is changed.
         """
 
     def subscriber(self, newsletter: str, key: str) -> Subscriber | None:

@@ -227,11 +227,15 @@ class Run:
     # Handing over; this part runs in threads and touches no state of the run
 
     def _submit(self, claim: Claim) -> Outcome:
+        token = self._tools.tokens.reader
         handover = Handover(
             mail=self._mails[claim.variant],
             batch=claim.batch_id,
             attempt=claim.attempt,
-            readers=[self._addressee(reader) for reader in claim.readers],
+            readers=[
+                Addressee(number, address, name, token(self._id, number))
+                for number, address, name in claim.readers
+            ],
             reservation=claim.reservation,
             release_at=claim.release_at,
             edition_id=self._id,
@@ -241,10 +245,6 @@ class Run:
         if not handover.may_send():
             return Unsent()
         return self._transport.submit(handover, now=self._clock.now())
-
-    def _addressee(self, reader: tuple[int, str, str]) -> Addressee:
-        number, address, first_name = reader
-        return Addressee(number, address, first_name, self._tools.tokens.reader(self._id, number))
 
     # Recording
 

@@ -150,8 +150,6 @@ def _batch(row: Any) -> Batch:
         readers=row.readers,
         state=BatchState(row.state),
         attempt=row.attempt,
-        not_before_at=row.not_before_at,
-        lease_until_at=row.lease_until_at,
     )
 
 

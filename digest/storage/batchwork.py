@@ -11,21 +11,14 @@ from digest.model.deliveries import (
     AttemptOutcome,
     BatchState,
     Claim,
-    ExclusionReason,
     Outcome,
     Refused,
     Unavailable,
     Unsent,
 )
 from digest.model.editions import EditionState
-from digest.storage.delivery_tables import (
-    attempts,
-    batches,
-    deliveries,
-    subscribers,
-    suppressions,
-)
-from digest.storage.planning import withdrawal
+from digest.storage import statements
+from digest.storage.delivery_tables import attempts, batches
 from digest.storage.tables import editions
 
 
@@ -53,69 +46,53 @@ def move(
 ) -> bool:
     """Change a batch, if it is in one of `states` with this attempt; return whether it was."""
     values["state"] = str(values["state"])
-    statement = (
-        sa.update(batches)
-        .where(
-            batches.c.id == batch_id,
-            batches.c.state.in_([str(state) for state in states]),
-            batches.c.attempt == attempt_before,
-        )
-        .values(**values)
-    )
-    return connection.execute(statement).rowcount == 1
+    chosen = {"batch": batch_id, "states": [str(s) for s in states], "before": attempt_before}
+    return connection.execute(statements.change_batch(), chosen | values).rowcount == 1
 
 
 def close_attempt(connection: sa.Connection, batch_id: int, number: int, **values: Any) -> None:
     """Write what became of an attempt."""
     values["outcome"] = str(values["outcome"])
-    connection.execute(
-        sa.update(attempts)
-        .where(attempts.c.batch_id == batch_id, attempts.c.number == number)
-        .values(**values)
-    )
+    chosen = {"batch": batch_id, "its_number": number}
+    connection.execute(statements.change_attempt(), chosen | values)
 
 
-def deliveries_of(batch: Any) -> sa.Select[Any]:
-    """Select the readers' numbers of a batch, ascending."""
-    return (
-        sa.select(deliveries.c.subscriber_id)
-        .where(
-            deliveries.c.edition_id == batch.edition_id,
-            deliveries.c.subscriber_id.between(batch.first_id, batch.last_id),
-            deliveries.c.planned == batch.planned,
-        )
-        .order_by(deliveries.c.subscriber_id)
-    )
+def numbers_of(connection: sa.Connection, batch: Any) -> list[int]:
+    """Return the readers' numbers of a batch, ascending."""
+    return list(connection.execute(statements.numbers(), _range(batch)).scalars())
 
 
 def readers_of(
     connection: sa.Connection, batch: Any
 ) -> tuple[Sequence[tuple[int, str, str]], dict[str, list[int]]]:
     """Return who of the batch is still to be mailed, and by reason who is not."""
-    query = (
-        deliveries_of(batch)
-        .add_columns(
-            subscribers.c.address,
-            subscribers.c.first_name,
-            sa.case(
-                (subscribers.c.id.is_(None), sa.literal(str(ExclusionReason.ERASED))),
-                else_=withdrawal(),
-            ),
-        )
-        .select_from(
-            deliveries.outerjoin(
-                subscribers, subscribers.c.id == deliveries.c.subscriber_id
-            ).outerjoin(suppressions, suppressions.c.key == subscribers.c.key)
-        )
-    )
-    readers: list[tuple[int, str, str]] = []
+    # All at once takes half as long as one by one.
+    rows = connection.execute(statements.addressees(), _range(batch)).all()
+    readers = [(number, address, name) for number, address, name, reason in rows if reason is None]
     withdrawn: dict[str, list[int]] = {}
-    for number, address, first_name, reason in connection.execute(query):
-        if reason is None:
-            readers.append((number, address, first_name))
-        else:
-            withdrawn.setdefault(reason, []).append(number)
+    if len(readers) < len(rows):
+        for number, _address, _name, reason in rows:
+            if reason is not None:
+                withdrawn.setdefault(reason, []).append(number)
     return readers, withdrawn
+
+
+def first_readers_of(
+    connection: sa.Connection, batch: Any, limit: int
+) -> list[tuple[int, str, str]]:
+    """Return the first of those who are still to be mailed."""
+    chosen = _range(batch) | {"limit": limit}
+    rows = connection.execute(statements.first_addressees(), chosen)
+    return [(number, address, name) for number, address, name, _reason in rows]
+
+
+def _range(batch: Any) -> dict[str, int]:
+    return {
+        "edition": batch.edition_id,
+        "planned": batch.planned,
+        "first": batch.first_id,
+        "last": batch.last_id,
+    }
 
 
 def open_attempt(

@@ -13,6 +13,7 @@ from digest.storage import folding
 from digest.storage.database import Database
 from digest.storage.delivery_tables import events as events_table
 from digest.storage.delivery_tables import inbox
+from digest.storage.event_statements import EventStatements
 
 KEEP_REPORTS = dt.timedelta(days=14)
 KEEP_EVENTS = dt.timedelta(days=90)
@@ -29,6 +30,7 @@ class SqlEvents:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._reading, self._writing = database.reading, database.writing
+        self._statements = EventStatements(database)
 
     def take(self, body: bytes, *, now: dt.datetime) -> bool:
         """Keep a verified report as it came; return whether it is new."""
@@ -62,18 +64,22 @@ class SqlEvents:
         self, inbox_id: int, events: Sequence[DeliveryEvent], *, now: dt.datetime, is_last: bool
     ) -> int:
         """Fold some events of a report in one transaction; return how many were new."""
-        # A run that hands over may wait to write, so everything is looked up before.
+        # A run that hands over may wait to write, so everything that can be is done before.
         with self._reading() as connection:
-            events = folding.ours(connection, events)
-            fresh = folding.unknown_events(connection, events)
-            planned = folding.planned(connection, fresh)
-            unanswered = folding.unanswered(connection, events)
+            tries = folding.tries_of(connection, self._statements, events)
+            events = folding.ours(tries, events)
+            fresh = folding.unknown_events(connection, self._statements, events)
+            outcomes = folding.outcome_rows(connection, self._statements, fresh)
+        unanswered = folding.unanswered(tries, events)
         if not (fresh or unanswered or is_last):
             return 0
+        rows = [folding.event_row(event) for event in fresh]
         with self._writing() as connection:
-            folding.add_events(self._database, connection, fresh)
-            folding.raise_outcomes(self._database, connection, fresh, planned)
-            folding.suppress(self._database, connection, fresh)
+            if rows:
+                connection.execute(self._statements.add, rows)
+            if outcomes:
+                connection.execute(self._statements.raise_outcome, outcomes)
+            folding.suppress(connection, self._statements, fresh)
             folding.leave(connection, fresh)
             folding.settle(connection, unanswered, now=now)
             if is_last:

@@ -1,4 +1,4 @@
-"""What a report's events change; each function works in the caller's transaction.
+"""What a report's events change; each function works in the caller's transaction, or in none.
 
 Whatever the order of events, and however often one comes, the end is the same: the most final
 state wins, and of two reasons to suppress an address the earlier one. Rows are written in the order
@@ -6,7 +6,7 @@ of their keys, so that two transactions never wait for each other.
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,20 +17,9 @@ from digest.model.editions import EditionState
 from digest.model.subscribers import SubscriberState, SuppressionReason
 from digest.normalising.addresses import address_key, parse_address
 from digest.storage.batchwork import close_attempt, finish_edition, move
-from digest.storage.database import Database
-from digest.storage.delivery_tables import (
-    attempts,
-    batches,
-    deliveries,
-    events,
-    outcomes,
-    subscribers,
-    suppressions,
-)
+from digest.storage.delivery_tables import batches, subscribers
+from digest.storage.event_statements import ORIGIN, EventStatements
 from digest.storage.tables import editions
-
-ORIGIN = "event"
-"""Who left, suppressed or settled, where it was an event of the provider."""
 
 MAX_BLOCKED = 3
 """Editions that an address's server may refuse for its own reasons; SendGrid goes on mailing it."""
@@ -38,15 +27,15 @@ MAX_BLOCKED = 3
 _UNANSWERED = frozenset({BatchState.CLAIMED, BatchState.UNKNOWN})
 _SECOND = dt.timedelta(seconds=1)  # how fine the provider's times are
 
-_STATES: Mapping[str, DeliveryState] = {
-    "deferred": DeliveryState.DEFERRED,
-    "delivered": DeliveryState.DELIVERED,
-    "dropped": DeliveryState.DROPPED,
-    "bounced": DeliveryState.BOUNCED,
-    "blocked": DeliveryState.BOUNCED,
-    "complained": DeliveryState.COMPLAINED,
+_ORDER = list(DeliveryState)
+_RANKS: Mapping[str, int] = {
+    "deferred": _ORDER.index(DeliveryState.DEFERRED),
+    "delivered": _ORDER.index(DeliveryState.DELIVERED),
+    "dropped": _ORDER.index(DeliveryState.DROPPED),
+    "bounced": _ORDER.index(DeliveryState.BOUNCED),
+    "blocked": _ORDER.index(DeliveryState.BOUNCED),
+    "complained": _ORDER.index(DeliveryState.COMPLAINED),
 }
-_RANKS = {state: rank for rank, state in enumerate(DeliveryState)}
 _REASONS: Mapping[str, SuppressionReason] = {
     "bounced": SuppressionReason.BOUNCED,
     "complained": SuppressionReason.COMPLAINED,
@@ -54,31 +43,73 @@ _REASONS: Mapping[str, SuppressionReason] = {
 }
 _DROPPED = frozenset(SuppressionReason) - {SuppressionReason.MANUAL}
 
+Row = dict[str, Any]
 Pair = tuple[int, int]  # edition and subscriber
 Why = tuple[dt.datetime, str]  # since when an address is suppressed, and the reason
 
 
+def tries_of(
+    connection: sa.Connection, statements: EventStatements, found: Sequence[DeliveryEvent]
+) -> Sequence[Any]:
+    """Return all tries of the events' batches, in order, each with the state of its batch."""
+    numbers = {event.batch_id for event in found if event.batch_id is not None}
+    return connection.execute(statements.tries, {"batches": sorted(numbers)}).all()
+
+
+def ours(tries: Iterable[Any], found: Iterable[DeliveryEvent]) -> list[DeliveryEvent]:
+    """Return the events, without their numbers where those are of another installation.
+
+    Two that share an account at the provider, an old database and a new one, say, count from 1
+    both; the attempt's mark tells them apart.
+    """
+    known = {(row.edition_id, row.batch_id, row.number, row.mark) for row in tries}
+    return [
+        event
+        if event.edition_id is None
+        or (event.edition_id, event.batch_id, event.attempt, event.mark) in known
+        else replace(event, edition_id=None, batch_id=None, attempt=None, subscriber_id=None)
+        for event in found
+    ]
+
+
+def unanswered(tries: Iterable[Any], found: Iterable[DeliveryEvent]) -> list[tuple[int, int]]:
+    """Return the batches and attempts that nobody has an answer of and that the events prove.
+
+    Only what happened from the release on proves that mail went out: until then the provider may
+    have taken a batch and yet be told to throw it away.
+    """
+    releases = {
+        (row.edition_id, row.batch_id, row.number): row.release_at
+        for row in tries
+        if row.number == row.attempt and row.state in _UNANSWERED
+    }
+    if not releases:
+        return []
+    proved = set()
+    for event in found:
+        attempt = event.edition_id, event.batch_id, event.attempt
+        if attempt in releases:
+            release_at = releases[attempt]
+            if release_at is None or event.at > release_at - _SECOND:
+                proved.add(attempt)
+    return [
+        (batch, number) for edition, batch, number in releases if (edition, batch, number) in proved
+    ]
+
+
 def unknown_events(
-    connection: sa.Connection, found: Sequence[DeliveryEvent]
+    connection: sa.Connection, statements: EventStatements, found: Iterable[DeliveryEvent]
 ) -> list[DeliveryEvent]:
     """Return in order those of the events that are not stored."""
     by_key = {event.key: event for event in found}
-    known = connection.execute(sa.select(events.c.key).where(events.c.key.in_(list(by_key))))
+    known = connection.execute(statements.known, {"keys": list(by_key)})
     for key in known.scalars().all():
         del by_key[key]
     return [by_key[key] for key in sorted(by_key)]
 
 
-def add_events(
-    database: Database, connection: sa.Connection, fresh: Sequence[DeliveryEvent]
-) -> None:
-    """Store the events; one that another process has stored meanwhile stays as it is."""
-    if fresh:
-        statement = database.insert(events).on_conflict_do_nothing(index_elements=["key"])
-        connection.execute(statement, [_row(event) for event in fresh])
-
-
-def _row(event: DeliveryEvent) -> dict[str, Any]:
+def event_row(event: DeliveryEvent) -> Row:
+    """Return what is stored of an event."""
     return {
         "key": event.key,
         "edition_id": event.edition_id,
@@ -89,77 +120,65 @@ def _row(event: DeliveryEvent) -> dict[str, Any]:
     }
 
 
-def planned(connection: sa.Connection, fresh: Sequence[DeliveryEvent]) -> frozenset[Pair]:
-    """Return those of the events' pairs of edition and subscriber that are deliveries of ours.
-
-    Another installation may share the provider's account, and its numbers mean others.
-    """
-    pairs = {pair for event in fresh if (pair := _pair(event))}
-    found: set[Pair] = set()
-    for edition_id in {edition for edition, _ in pairs}:
-        query = sa.select(deliveries.c.subscriber_id).where(
-            deliveries.c.edition_id == edition_id,
-            deliveries.c.subscriber_id.in_([s for e, s in pairs if e == edition_id]),
-        )
-        found.update((edition_id, number) for number in connection.execute(query).scalars())
-    return frozenset(found)
-
-
-def _pair(event: DeliveryEvent) -> Pair | None:
-    if event.edition_id is None or event.subscriber_id is None:
-        return None
-    return event.edition_id, event.subscriber_id
-
-
-def raise_outcomes(
-    database: Database,
-    connection: sa.Connection,
-    fresh: Sequence[DeliveryEvent],
-    planned: frozenset[Pair],
-) -> None:
-    """Bring deliveries to the most final state reported; of equal ones the first report counts."""
+def outcome_rows(
+    connection: sa.Connection, statements: EventStatements, fresh: Iterable[DeliveryEvent]
+) -> list[Row]:
+    """Return in order the most final state that the events report of each delivery of ours."""
     best: dict[Pair, tuple[int, dt.datetime]] = {}
     for event in fresh:
-        state, pair = _STATES.get(event.kind), _pair(event)
-        if state is None or pair not in planned or pair is None:
+        rank = _RANKS.get(event.kind)
+        if rank is None or event.edition_id is None or event.subscriber_id is None:
             continue
-        new = _RANKS[state], event.at
+        pair, new = (event.edition_id, event.subscriber_id), (rank, event.at)
         if pair not in best or _is_more(new, best[pair]):
             best[pair] = new
-    if not best:
-        return
-    statement = database.insert(outcomes)
-    excluded = statement.excluded
-    statement = statement.on_conflict_do_update(
-        index_elements=["edition_id", "subscriber_id"],
-        set_={"rank": excluded.rank, "at": excluded.at},
-        where=sa.or_(
-            excluded.rank > outcomes.c.rank,
-            sa.and_(excluded.rank == outcomes.c.rank, excluded.at < outcomes.c.at),
-        ),
-    )
-    rows = [
-        {"edition_id": edition, "subscriber_id": subscriber, "rank": rank, "at": at}
-        for (edition, subscriber), (rank, at) in sorted(best.items())
+    planned = _planned(connection, statements, best)
+    return [
+        {
+            "edition_id": pair[0],
+            "subscriber_id": pair[1],
+            "rank": best[pair][0],
+            "at": best[pair][1],
+        }
+        for pair in sorted(planned)
     ]
-    connection.execute(statement, rows)
+
+
+def _planned(
+    connection: sa.Connection, statements: EventStatements, pairs: Iterable[Pair]
+) -> set[Pair]:
+    """Return those of the pairs that are deliveries."""
+    by_edition: dict[int, list[int]] = {}
+    for edition_id, subscriber_id in pairs:
+        by_edition.setdefault(edition_id, []).append(subscriber_id)
+    found: set[Pair] = set()
+    for edition_id, numbers in by_edition.items():
+        chosen = {"edition": edition_id, "subscribers": numbers}
+        rows = connection.execute(statements.planned, chosen).scalars()
+        found.update((edition_id, number) for number in rows)
+    return found
 
 
 def _is_more(new: tuple[int, dt.datetime], old: tuple[int, dt.datetime]) -> bool:
     return new[0] > old[0] or (new[0] == old[0] and new[1] < old[1])
 
 
-def suppress(database: Database, connection: sa.Connection, fresh: Sequence[DeliveryEvent]) -> None:
+def suppress(
+    connection: sa.Connection, statements: EventStatements, fresh: Iterable[DeliveryEvent]
+) -> None:
     """Suppress who bounced, complained, left or cannot be mailed, if they are on a list of ours.
 
     An erased address is on none, and so is not written down again.
     """
     why: dict[str, Why] = {}
     for event in fresh:
-        found = _why(connection, event)
+        found = _why(connection, statements, event)
         key = _key(event) if found else ""
         if found and key and (key not in why or found < why[key]):
             why[key] = found
+    if not why:
+        return
+    listed = connection.execute(statements.listed, {"keys": list(why)})
     rows = [
         {
             "key": key,
@@ -168,27 +187,15 @@ def suppress(database: Database, connection: sa.Connection, fresh: Sequence[Deli
             "reason": why[key][1],
             "origin": ORIGIN,
         }
-        for key, address in _listed(connection, why).items()
+        for key, address in sorted((key, address) for key, address in listed)
     ]
-    if not rows:
-        return
-    statement = database.insert(suppressions)
-    new, old = statement.excluded, suppressions.c
-    statement = statement.on_conflict_do_update(
-        index_elements=["key"],
-        set_={"since_at": new.since_at, "reason": new.reason},
-        where=sa.and_(
-            old.origin == ORIGIN,
-            sa.or_(
-                new.since_at < old.since_at,
-                sa.and_(new.since_at == old.since_at, new.reason < old.reason),
-            ),
-        ),
-    )
-    connection.execute(statement, rows)
+    if rows:
+        connection.execute(statements.suppress, rows)
 
 
-def _why(connection: sa.Connection, event: DeliveryEvent) -> Why | None:
+def _why(
+    connection: sa.Connection, statements: EventStatements, event: DeliveryEvent
+) -> Why | None:
     """Return since when and why the event's address is never mailed again, or None."""
     if event.kind in _REASONS:
         return event.at, str(_REASONS[event.kind])
@@ -196,17 +203,8 @@ def _why(connection: sa.Connection, event: DeliveryEvent) -> Why | None:
         return event.at, event.reason
     if event.kind != "blocked" or event.subscriber_id is None:
         return None
-    first = (
-        sa.select(sa.func.min(events.c.at).label("at"))
-        .where(
-            events.c.subscriber_id == event.subscriber_id,
-            events.c.kind == sa.literal_column("'blocked'"),  # as in the index
-            events.c.edition_id.is_not(None),
-        )
-        .group_by(events.c.edition_id)
-        .order_by(sa.text("1"))
-    )
-    blocked = connection.execute(first).scalars().all()
+    chosen = {"subscriber": event.subscriber_id}
+    blocked = connection.execute(statements.blocked, chosen).scalars().all()
     if len(blocked) < MAX_BLOCKED:
         return None
     return blocked[MAX_BLOCKED - 1], str(SuppressionReason.BOUNCED)
@@ -218,22 +216,6 @@ def _key(event: DeliveryEvent) -> str:
         return address_key(parse_address(event.address))
     except ValueError:
         return ""
-
-
-def _listed(connection: sa.Connection, keys: Mapping[str, Why]) -> dict[str, str]:
-    """Return in order those of the keys that are on a list, each with its address."""
-    if not keys:
-        return {}
-    query = (
-        sa.select(subscribers.c.key, sa.func.min(subscribers.c.address))
-        .where(
-            # There are few newsletters, and with them the search can use its index.
-            subscribers.c.newsletter.in_(sa.select(editions.c.newsletter).distinct()),
-            subscribers.c.key.in_(list(keys)),
-        )
-        .group_by(subscribers.c.key)
-    )
-    return dict(sorted((key, address) for key, address in connection.execute(query)))
 
 
 def leave(connection: sa.Connection, fresh: Sequence[DeliveryEvent]) -> None:
@@ -259,63 +241,6 @@ def leave(connection: sa.Connection, fresh: Sequence[DeliveryEvent]) -> None:
         )
 
 
-def ours(connection: sa.Connection, found: Sequence[DeliveryEvent]) -> list[DeliveryEvent]:
-    """Return the events, without their numbers where those are of another installation.
-
-    Two that share an account at the provider, an old database and a new one, say, count from 1
-    both; the attempt's mark tells them apart.
-    """
-    query = sa.select(
-        attempts.c.batch_id, attempts.c.number, batches.c.edition_id, attempts.c.mark
-    ).join(batches, batches.c.id == attempts.c.batch_id)
-    numbers = {event.batch_id for event in found if event.batch_id is not None}
-    known = {
-        (edition_id, batch_id, number): mark
-        for batch_id, number, edition_id, mark in connection.execute(
-            query.where(attempts.c.batch_id.in_(sorted(numbers)))
-        )
-    }
-    return [
-        event
-        if event.edition_id is None
-        or known.get((event.edition_id, event.batch_id or 0, event.attempt or 0)) == event.mark
-        else replace(event, edition_id=None, batch_id=None, attempt=None, subscriber_id=None)
-        for event in found
-    ]
-
-
-def unanswered(connection: sa.Connection, found: Sequence[DeliveryEvent]) -> list[tuple[int, int]]:
-    """Return the batches and attempts that nobody has an answer of and that the events prove.
-
-    Only what happened from the release on proves that mail went out: until then the provider may
-    have taken a batch and yet be told to throw it away.
-    """
-    latest: dict[tuple[int, int, int], dt.datetime] = {}
-    for event in found:
-        if event.edition_id is None or event.batch_id is None or event.attempt is None:
-            continue
-        attempt = event.edition_id, event.batch_id, event.attempt
-        latest[attempt] = max(event.at, latest.get(attempt, event.at))
-    query = (
-        sa.select(batches.c.edition_id, batches.c.id, batches.c.attempt, attempts.c.release_at)
-        .join(
-            attempts,
-            sa.and_(attempts.c.batch_id == batches.c.id, attempts.c.number == batches.c.attempt),
-        )
-        .where(
-            batches.c.id.in_({batch for _, batch, _ in latest}),
-            batches.c.state.in_([str(state) for state in _UNANSWERED]),
-        )
-        .order_by(batches.c.id)
-    )
-    return [
-        (batch_id, number)
-        for edition_id, batch_id, number, release_at in connection.execute(query)
-        if (at := latest.get((edition_id, batch_id, number)))
-        and (release_at is None or at > release_at - _SECOND)
-    ]
-
-
 def settle(
     connection: sa.Connection, tries: Sequence[tuple[int, int]], *, now: dt.datetime
 ) -> None:
@@ -336,11 +261,13 @@ def settle(
                 finished_at=now,
             )
             settled.append(batch_id)
+    if not settled:
+        return
     waiting = (
         sa.select(batches.c.edition_id)
         .join(editions, editions.c.id == batches.c.edition_id)
         .where(batches.c.id.in_(settled), editions.c.state == str(EditionState.ATTENTION))
         .distinct()
     )
-    for edition_id in list(connection.execute(waiting).scalars()) if settled else ():
+    for edition_id in list(connection.execute(waiting).scalars()):
         finish_edition(connection, edition_id)

@@ -13,10 +13,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from digest.errors import Conflict
 from digest.model.subscribers import Subscriber, SubscriberState
 from digest.ports import Added
 from digest.storage.database import Database
-from digest.storage.delivery_tables import subscribers, suppressions
+from digest.storage.delivery_tables import erasures, subscribers, suppressions
 from digest.storage.rows import topics_text
 from digest.storage.tables import Instant, new_id
 
@@ -49,6 +50,7 @@ def take_in(
     found: Iterable[Subscriber],
     *,
     changing: Collection[str],
+    erased: Collection[str],
     is_trial: bool,
 ) -> Added:
     """Add or update the readers in the connection's transaction; see `SubscriberStore`.
@@ -61,6 +63,7 @@ def take_in(
     _stage(database, connection, found)
     if not is_trial:
         _lock(database, connection)
+        _require_none_erased_since(connection, erased)
     _sort(connection, changing)
     query = sa.select(_sorted.c.fate, sa.func.count()).group_by(_sorted.c.fate)
     fates = Counter({str(fate): int(number) for fate, number in connection.execute(query)})
@@ -125,8 +128,19 @@ def _lock(database: Database, connection: sa.Connection) -> None:
     if database.is_sqlite:  # a statement that changes nothing, but may
         connection.execute(sa.update(subscribers).where(sa.false()).values(state=""))
     else:
+        # In the order in which folding writes them, or each would wait for the other for ever.
         connection.execute(
-            sa.text("LOCK TABLE subscribers, suppressions IN SHARE ROW EXCLUSIVE MODE")
+            sa.text("LOCK TABLE suppressions, subscribers IN SHARE ROW EXCLUSIVE MODE")
+        )
+
+
+def _require_none_erased_since(connection: sa.Connection, erased: Collection[str]) -> None:
+    """Raise if an address was erased that the caller could not know of when it left them out."""
+    if set(connection.execute(sa.select(erasures.c.hashed)).scalars()) - set(erased):
+        raise Conflict(
+            "An address was erased meanwhile, which this might have brought back; "
+            "nobody was added or changed.",
+            hint="Run it again.",
         )
 
 

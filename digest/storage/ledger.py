@@ -24,15 +24,16 @@ from digest.model.deliveries import (
     Refused,
 )
 from digest.model.editions import Edition, EditionState
-from digest.storage import accounts, rows
+from digest.storage import accounts, rows, statements
 from digest.storage.batchwork import (
     change_edition,
     close_attempt,
     consequence,
-    deliveries_of,
     finish_edition,
+    first_readers_of,
     insert_part,
     move,
+    numbers_of,
     open_attempt,
     readers_of,
 )
@@ -40,7 +41,7 @@ from digest.storage.database import Database
 from digest.storage.delivery_tables import attempts, batches
 from digest.storage.planning import count_audience, write_plan
 from digest.storage.slots import keep_slot, take_slot
-from digest.storage.tables import Instant, editions
+from digest.storage.tables import editions
 
 # An answer that comes after the lease is still an answer, unless the try was settled meanwhile.
 UNSETTLED = frozenset({BatchState.CLAIMED, BatchState.UNKNOWN})
@@ -128,23 +129,9 @@ class SqlLedger:
         lease: dt.timedelta,
     ) -> Claim | None:
         """Claim the next planned batch of a sending edition and open its attempt, durably."""
-        next_one = (
-            sa.select(batches)
-            .join(editions, editions.c.id == batches.c.edition_id)
-            .where(
-                batches.c.edition_id == edition_id,
-                batches.c.state == str(BatchState.PLANNED),
-                editions.c.state == str(EditionState.SENDING),
-                sa.or_(batches.c.not_before_at.is_(None), batches.c.not_before_at <= now),
-            )
-            # The halves of a split batch come in its place, so that a bad reader is found before
-            # other batches are refused for theirs.
-            .order_by(batches.c.planned, batches.c.first_id)
-            .limit(1)
-            .with_for_update(of=batches, skip_locked=True)
-        )
         with self._writing() as connection:
-            row = connection.execute(next_one).one_or_none()
+            chosen = {"edition": edition_id, "now": now}
+            row = connection.execute(statements.next_batch(), chosen).one_or_none()
             if row is None:
                 return None
             readers, withdrawn = readers_of(connection, row)
@@ -204,7 +191,7 @@ class SqlLedger:
         """Replace a refused batch of two or more readers by two planned halves."""
         with self._writing() as connection:
             row = connection.execute(sa.select(batches).where(batches.c.id == claim.batch_id)).one()
-            ids = list(connection.execute(deliveries_of(row)).scalars())
+            ids = numbers_of(connection, row)
             if len(ids) < 2 or not move(
                 connection,
                 claim.batch_id,
@@ -265,8 +252,7 @@ class SqlLedger:
         """Return some of the batch's readers as a claim would."""
         with self._reading() as connection:
             row = connection.execute(sa.select(batches).where(batches.c.id == batch_id)).one()
-            readers, _withdrawn = readers_of(connection, row)
-            return list(readers[:limit])
+            return first_readers_of(connection, row, limit)
 
     def settle(
         self, batch_id: int, attempt: int, outcome: str, *, by: str, note: str, now: dt.datetime
@@ -302,20 +288,9 @@ class SqlLedger:
 
     def next_wait(self, edition_id: int) -> dt.datetime | None:
         """Return when the earliest planned batch may be claimed, or the first lease ends."""
-        is_claimed = batches.c.state == str(BatchState.CLAIMED)
-        at_once = sa.literal(_BEGINNING, Instant)
-        begins = sa.func.coalesce(batches.c.not_before_at, at_once)
-        query = (
-            sa.select(sa.case((is_claimed, batches.c.lease_until_at), else_=begins))
-            .where(
-                batches.c.edition_id == edition_id,
-                is_claimed | (batches.c.state == str(BatchState.PLANNED)),
-            )
-            .order_by(sa.text("1"))
-            .limit(1)
-        )
         with self._reading() as connection:
-            found: dt.datetime | None = connection.execute(query).scalar()
+            query = statements.next_wait()
+            found: dt.datetime | None = connection.execute(query, {"edition": edition_id}).scalar()
             return found
 
     def cancel(self, edition_id: int, *, now: dt.datetime) -> tuple[int, list[Attempt]]:
@@ -393,6 +368,3 @@ class SqlLedger:
         )
         with self._reading() as connection:
             return int(connection.execute(query).scalar_one())
-
-
-_BEGINNING = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

@@ -24,7 +24,7 @@ from digest.storage.delivery_tables import (
 )
 from digest.storage.rows import topics_text
 
-PER_VARIANT = 1_000_000  # so many batches a variant may have; their numbers start anew above it
+PER_VARIANT = 1_000_000  # batches that a variant may have; variant n counts its own from n times it
 
 # Which variant a choice of topics gets, for the length of one transaction.
 _choices = sa.Table(
@@ -67,7 +67,8 @@ def write_plan(
         Conflict: The counts do not add up; the caller's transaction must not be kept.
     """
     if not database.is_sqlite:  # SQLite has one writer at a time anyway
-        connection.execute(sa.text("LOCK TABLE subscribers, suppressions IN SHARE MODE"))
+        # In the order in which folding writes them, or each would wait for the other for ever.
+        connection.execute(sa.text("LOCK TABLE suppressions, subscribers IN SHARE MODE"))
     keys = _choose_variants(connection, edition)
     _exclude(connection, edition, is_monthly=is_monthly)
     _deliver(connection, edition, is_monthly=is_monthly, size=size)

@@ -44,11 +44,19 @@ class SqlSubscribers:
         found: Iterable[Subscriber],
         *,
         changing: Collection[str] = CHANGEABLE,
+        erased: Collection[str] = (),
         is_trial: bool = False,
     ) -> Added:
         """Insert or update readers in one transaction, streaming; never revives anybody."""
         with self._reading() as connection:  # it becomes one that writes when all are read
-            return take_in(self._database, connection, found, changing=changing, is_trial=is_trial)
+            return take_in(
+                self._database,
+                connection,
+                found,
+                changing=changing,
+                erased=erased,
+                is_trial=is_trial,
+            )
 
     def subscriber(self, newsletter: str, key: str) -> Subscriber | None:
         """Return one reader, or None."""

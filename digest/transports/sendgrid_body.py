@@ -37,6 +37,8 @@ CATEGORY, TEST_CATEGORY = "digest", "digest-test"
 _ADDRESSES = re.compile(r"(?:[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+\n)+")
 _TOKENS = re.compile(r"(?:[A-Za-z0-9_.~-]*\n)+")
 # The documentation forbids ; and , in a name; the others would need quoting in the mail's header.
+# Letters, with single signs between them: Anna Maria, Jean-Luc, O'Brien.
+_PLAIN_NAME = re.compile(r"[^\W\d_]+(?:[ '-][^\W\d_]+)+")
 _NOT_IN_NAMES = str.maketrans("", "", '<>"\\;,')
 
 _TRACKING = {
@@ -127,7 +129,8 @@ def _people(frame: _Frame, readers: Sequence[Addressee], *, is_plain: bool, is_t
 
 def _name(text: str) -> str:
     """Return the part of the JSON that names the reader, "" if nothing of the name can stand."""
-    if not (text.isalpha() and len(text) <= MAX_NAME):  # most names are, and need no cleaning
+    is_plain = text.isalpha() or _PLAIN_NAME.fullmatch(text)  # most are, and need no cleaning
+    if not (is_plain and len(text) <= MAX_NAME):
         text = _display_name(text, MAX_NAME)
     return f',"name":{encode_basestring_ascii(text)}' if text else ""
 

@@ -52,10 +52,6 @@ class Limits:
     total: float = 45.0
 
 
-def _always() -> bool:
-    return True
-
-
 class Connections:
     """Makes requests to one host, each once. Safe in many threads.
 
@@ -83,7 +79,7 @@ class Connections:
         headers: Mapping[str, str],
         body: bytes = b"",
         *,
-        may_send: Callable[[], bool] = _always,
+        may_send: Callable[[], bool] = lambda: True,
     ) -> Answer:
         """Make one request and return the whole answer.
 

@@ -154,7 +154,7 @@ class Liar(MemoryTransport):
             case "one missing":
                 handover = replace(handover, readers=handover.readers[1:])
             case "one link":
-                same = [replace(reader, token=first.token) for reader in handover.readers]
+                same = [reader._replace(token=first.token) for reader in handover.readers]
                 handover = replace(handover, readers=same)
             case "asks nobody":
                 handover = replace(handover, may_send=lambda: True)

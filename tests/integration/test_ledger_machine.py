@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from digest.model.deliveries import (
-    FINAL,
     Accepted,
     Attempt,
     AttemptOutcome,
@@ -54,6 +53,11 @@ LAST = {
     "split": {"refused"},
 }
 DECISIONS = (AttemptOutcome.ACCEPTED, AttemptOutcome.ABANDONED, AttemptOutcome.RESENT)
+
+# States in which a batch stays, whatever happens.
+FINAL = frozenset(
+    {BatchState.REFUSED, BatchState.ABANDONED, BatchState.CANCELLED, BatchState.SPLIT}
+)
 
 
 @dataclass

@@ -1,5 +1,7 @@
 """Tokens: nobody else can make one, and each is good for its purpose alone."""
 
+import base64
+import hmac
 import re
 
 import pytest
@@ -20,6 +22,16 @@ def test_token_says_whom_it_was_made_for(edition: int, reader: int) -> None:
     token = TOKENS.reader(edition, reader)
     assert re.fullmatch(r"[A-Za-z0-9_-]{36}", token)
     assert TOKENS.read_reader(token) == (edition, reader)
+
+
+@given(st.binary(min_size=32, max_size=200), st.text(max_size=40), EDITIONS, READERS)
+def test_code_of_a_token_is_the_hmac_of_what_stands_before_it(
+    key: bytes, purpose: str, first: int, second: int
+) -> None:
+    token = Tokens(KeyRing({1: key}, RING.addresses)).make(purpose, first, second)
+    raw = base64.urlsafe_b64decode(token)
+    expected = hmac.digest(key, purpose.encode() + b"\0" + raw[:11], "sha256")
+    assert raw[11:] == expected[:16]
 
 
 @given(EDITIONS, READERS, st.integers(0, 35), st.sampled_from(ALPHABET))
