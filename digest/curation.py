@@ -296,6 +296,7 @@ def reopened(edition: Edition) -> Edition:
         edition,
         state=EditionState.DRAFT,
         sha256="",
+        variants_sha256="",
         frozen_at=None,
         approved_by="",
         approved_at=None,

@@ -88,9 +88,9 @@ class Edition:
     `hidden` holds the ids of articles that an editor took out, and `aside` the stories whose words
     an editor wrote and that are not in the edition now, so that the words are there when the story
     comes back. `sha256` is that of the frozen variant for all readers, "" while nothing is frozen,
-    and what `approved_by` approved. `release_at` is when the provider sends, once that is planned
-    (None: at once), and `transport` the one it is planned for. `revision` grows with each save; the
-    store refuses to overwrite a newer one.
+    and `variants_sha256` covers all variants; both are what `approved_by` approved. `release_at` is
+    when the provider sends, once that is planned (None: at once), and `transport` the one it is
+    planned for. `revision` grows with each save; the store refuses to overwrite a newer one.
     """
 
     newsletter: str
@@ -109,6 +109,7 @@ class Edition:
     notes: tuple[str, ...] = ()
     drafted_at: dt.datetime | None = None
     sha256: str = ""
+    variants_sha256: str = ""
     frozen_at: dt.datetime | None = None
     approved_by: str = ""
     approved_at: dt.datetime | None = None

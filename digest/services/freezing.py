@@ -8,6 +8,7 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import msgspec
 import structlog
 
 from digest import curation
@@ -89,6 +90,7 @@ class FreezingService:
             edition,
             state=EditionState.FROZEN,
             sha256=variants[0].variant.sha256,
+            variants_sha256=hash_variants(variants),
             frozen_at=now,
             approved_by="",
             approved_at=None,
@@ -194,6 +196,7 @@ class FreezingService:
         if (
             is_whole
             and variants[0].variant.sha256 == edition.sha256
+            and hash_variants(variants) == edition.variants_sha256
             and all(_is_intact(frozen.variant) for frozen in variants)
         ):
             return variants
@@ -233,6 +236,12 @@ class FreezingService:
         if key == WHOLE:
             return edition
         return self._editions.narrowed(edition, [int(number) - 1 for number in key.split(",")])
+
+
+def hash_variants(variants: Sequence[FrozenVariant]) -> str:
+    """Return the SHA-256, in hexadecimal, that covers which mails there are and who gets which."""
+    rows = [(frozen.key, frozen.topics, frozen.variant.sha256) for frozen in variants]
+    return hash_parts(msgspec.json.encode(rows).decode())
 
 
 def _key(kept: Sequence[int]) -> str:

@@ -86,15 +86,21 @@ class Importer:
             consent: What is recorded of each new reader.
             watcher: Is told of rows that are left out.
             is_trial: Count only; change nothing.
+
+        Raises:
+            Conflict: An address was erased while the rows were read; nothing is changed.
         """
         choices = self._store.topic_choices(consent.newsletter)
         topics = Topics(topic for choice, _ in choices for topic in choice)
         conversion = _Conversion(columns, consent, topics, watcher)
         readers = conversion.readers(rows)
-        if erased := self._store.all_erased():
+        erased = self._store.all_erased()
+        if erased:
             readers = conversion.without_erased(readers, erased, self._hash_address)
         changing = [name for name in CHANGEABLE if name in columns.found]
-        added = self._store.add_subscribers(readers, changing=changing, is_trial=is_trial)
+        added = self._store.add_subscribers(
+            readers, changing=changing, erased=erased, is_trial=is_trial
+        )
         return ImportReport(
             rows=conversion.rows,
             added=added,

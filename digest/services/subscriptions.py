@@ -84,10 +84,12 @@ class SubscriptionService:
         Raises:
             UsageError: It is no address, what was chosen cannot be stored, or the reader has left,
                 is suppressed or was erased; nothing was changed.
+            Conflict: An address was erased at the same time; nothing was changed.
         """
         plain = parsed(address)
         key = address_key(plain)
-        if self._is_erased(key):
+        erased = self._store.all_erased()
+        if erased and self._hash_address(key) in erased:
             raise UsageError(
                 "The reader with this address had it erased; nothing was changed.",
                 hint="Nobody but they themselves can bring it back.",
@@ -103,7 +105,7 @@ class SubscriptionService:
             choices,
             self._known_topics(),
         )
-        added = self._store.add_subscribers([reader], changing=choices.changing)
+        added = self._store.add_subscribers([reader], changing=choices.changing, erased=erased)
         if added.left:
             raise UsageError(
                 "This reader has left; nothing was changed.",

@@ -1,7 +1,8 @@
 """Where the provider reports what became of mails.
 
 Without its public key there is no such place. A report is verified on its raw bytes and kept; what
-it says is folded a little later. Nothing that is posted here makes an answer of 5xx.
+it says is folded a little later. Whatever is posted, the answer is no 5xx; only a database that
+fails makes a 503, and rightly: the provider then sends the report again.
 """
 
 from collections.abc import Sequence

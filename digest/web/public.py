@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from digest.app import App
-from digest.model.editions import SENT_STATES
+from digest.model.editions import Edition
 from digest.model.subscribers import Subscriber, SubscriberState
 from digest.tokens import BadToken
 from digest.web.bodies import read_form
@@ -141,9 +141,12 @@ class PublicPages:
     # What is the same for everybody
 
     def _edition(self, label: str) -> tuple[str, str] | None:
-        """Return the page of an edition and its policy, None if readers have no such edition."""
+        """Return the page of an edition and its policy, None if readers have no such edition.
+
+        The page is rendered anew: of a mail the bytes are frozen, of an edition its stories.
+        """
         edition = self._app.store.edition(self._slug, label)
-        if edition is None or edition.state not in SENT_STATES:
+        if edition is None or not self._went_out(edition):
             return None
         key = label, edition.revision
         found = self._archive.get(key)
@@ -154,6 +157,14 @@ class PublicPages:
                 self._archive.clear()
             self._archive[key] = found
         return found
+
+    def _went_out(self, edition: Edition) -> bool:
+        """Tell whether a reader may have the edition: some mail was handed over and is released."""
+        if edition.id is None:
+            return False
+        if edition.release_at is not None and self._app.clock.now() < edition.release_at:
+            return False
+        return self._app.ledger.may_have_reached(edition.id)
 
     def _picture(self, name: str) -> bytes | None:
         for path in self._app.local_media().values():

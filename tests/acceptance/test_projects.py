@@ -2,6 +2,7 @@
 
 import codecs
 import os
+import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -199,6 +200,17 @@ def test_verbose_run_tells_the_cause(digest: Digest, project: Path) -> None:
     path.write_bytes(b"no database " * 100)
     assert "Cause: " not in digest("collect").err
     assert "Cause: DatabaseError" in digest("collect", "-v").err
+
+
+def test_cause_has_no_address_in_it(digest: Digest, project: Path) -> None:
+    assert digest("db", "upgrade").code == 0
+    with sqlite3.connect(project / "var" / "digest.db") as connection:
+        connection.execute("DROP TABLE subscribers")
+    connection.close()
+    told = digest("subscribers", "show", "ada.reader@example.com", "-v")
+    assert told.code == 1
+    assert "no such table" in told.err
+    assert "ada.reader" not in told.err.lower()
 
 
 def test_comments_around_a_source_outlive_it(

@@ -284,3 +284,21 @@ def test_mail_of_another_edition_in_its_place_is_not_sent(
         )
     with pytest.raises(NotApproved, match="its hash differs"):
         service.require_approved(edition)
+
+
+@pytest.mark.parametrize(
+    "columns", [("topics",), ("subject", "preheader", "html", "text", "sha256")]
+)
+def test_mail_that_takes_the_place_of_a_narrow_one_is_not_sent(
+    database: Database, store: SqlStore, editions: EditionService, columns: tuple[str, ...]
+) -> None:
+    for number, topic in enumerate(("Apps", "Games", "Games", "Privacy"), 1):
+        add(store, rated(number, topics=(topic,)))
+    edition = approved(store, editions, lambda: [(("Games",), 1)])
+    table = delivery_tables.variants
+    whole = sa.select(*(table.c[name] for name in columns)).where(table.c.key == WHOLE)
+    with database.writing() as connection:
+        values = connection.execute(whole).one()._asdict()
+        connection.execute(sa.update(table).where(table.c.key != WHOLE).values(values))
+    with pytest.raises(NotApproved, match="its hash differs"):
+        freezing(store, editions).require_approved(edition)

@@ -2,14 +2,14 @@
 
 import datetime as dt
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from digest.app import FixedClock
-from digest.errors import TransportError, UsageError
+from digest.errors import Conflict, TransportError, UsageError
 from digest.model.subscribers import Frequency, Subscriber, Suppression, SuppressionReason
 from digest.ports import CHANGEABLE, Added
 from digest.services.columns import choose_columns
@@ -39,7 +39,10 @@ class Lists:
 
     def take(self, *addresses: str) -> object:
         """Import a list of addresses."""
-        rows = [(number, [address], "") for number, address in enumerate(addresses, 2)]
+        return self.take_rows((row, [address], "") for row, address in enumerate(addresses, 2))
+
+    def take_rows(self, rows: Iterable[tuple[int, list[str], str]]) -> object:
+        """Import rows of a list with addresses and nothing else."""
         consent = Consent(newsletter="app-news-weekly", origin="a list", now=NOON)
         return self.importer.run(rows, choose_columns(["email"], {}, ()), consent, Watcher())
 
@@ -133,6 +136,19 @@ def test_erased_rows_of_a_list_are_counted(lists: Lists) -> None:
     report = lists.take("GONE@example.com", "ada@example.com", "no address")
     assert "erased=1, refused=1" in str(report)
     assert [one.key for one in lists.store.subscribers("app-news-weekly")] == ["ada@example.com"]
+
+
+def test_address_that_is_erased_while_a_list_is_read_does_not_come_back(lists: Lists) -> None:
+    lists.take("gone@example.com")
+
+    def rows() -> Iterator[tuple[int, list[str], str]]:
+        yield 2, ["gone@example.com"], ""
+        lists.service.erase("gone@example.com", now=NOON)
+        yield 3, ["ada@example.com"], ""
+
+    with pytest.raises(Conflict, match="nobody was added"):
+        lists.take_rows(rows())
+    assert list(lists.store.subscribers("app-news-weekly")) == []
 
 
 def test_sync_asks_for_what_is_new_with_an_hour_to_spare(lists: Lists) -> None:

