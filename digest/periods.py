@@ -26,15 +26,20 @@ YEARS = range(1970, 9000)  # beyond them the calendar's own limits are near
 _LABEL = re.compile(r"([0-9]{4})-W([0-9]{2})")
 
 
+def wall_times_of(wall: dt.datetime, zone: ZoneInfo) -> list[dt.datetime]:
+    """Return the instants, in UTC, at which clocks in `zone` show the naive time `wall`: 0 to 2."""
+    both = (wall.replace(tzinfo=zone, fold=fold).astimezone(dt.UTC) for fold in (0, 1))
+    return [at for at in dict.fromkeys(both) if at.astimezone(zone).replace(tzinfo=None) == wall]
+
+
 def instant(wall: dt.datetime, zone: ZoneInfo) -> dt.datetime:
     """Return the aware UTC instant at which clocks in `zone` show the naive time `wall`."""
-    early = wall.replace(tzinfo=zone, fold=0).astimezone(dt.UTC)
-    if early.astimezone(zone).replace(tzinfo=None) == wall:
-        return early
+    if shown := wall_times_of(wall, zone):
+        return shown[0]
     # The wall time is skipped: fold=1 reads it with the offset after the change, which lands
     # before the change. The change itself lies between the two readings.
     low = wall.replace(tzinfo=zone, fold=1).astimezone(dt.UTC)
-    high = early
+    high = wall.replace(tzinfo=zone, fold=0).astimezone(dt.UTC)
     before = low.astimezone(zone).utcoffset()
     while high - low > dt.timedelta(seconds=1):
         middle = low + dt.timedelta(seconds=int((high - low).total_seconds()) // 2)

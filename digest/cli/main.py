@@ -19,6 +19,7 @@ COMMANDS = {
     "rank": ("digest.cli.rank", "Show the candidates in order, and why."),
     "edition": ("digest.cli.edition", "Draft, curate, freeze and approve an edition."),
     "check": ("digest.cli.check", "Look for faults in a mail."),
+    "schedule": ("digest.cli.schedule", "Show which editions come, and when."),
     "send": ("digest.cli.send", "Send an edition, or preview it: --preview."),
     "delivery": ("digest.cli.delivery", "See, pause, settle and prove what was sent."),
     "subscribers": ("digest.cli.subscribers", "Import, export and look after the readers."),

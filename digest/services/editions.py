@@ -1,7 +1,7 @@
 """Drafting and curating editions: from ranked articles to stories in their order."""
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import structlog
@@ -17,6 +17,7 @@ from digest.ports import Store, Words
 from digest.ranking import hold_back
 from digest.services.candidates import Candidates
 from digest.settings import Settings
+from digest.timetable import Slot, timetable
 
 FINISHED = SENT_STATES | {EditionState.SKIPPED, EditionState.CANCELLED}
 OPEN = frozenset({EditionState.DRAFT, EditionState.HELD})
@@ -68,6 +69,23 @@ class EditionService:
             return period_labelled(label, schedule, timezone, known=known)
         finished = {e.period.label for e in stored if e.state in FINISHED}
         return due_period(now, schedule, timezone, known=known, is_finished=finished.__contains__)
+
+    def timetable(self, *, now: dt.datetime) -> Iterator[tuple[Slot, Edition]]:
+        """Yield what comes from the due edition on, without end, each with its edition.
+
+        One that is not drafted yet comes as an edition without stories.
+        """
+        stored = {edition.period.label: edition for edition in self.all()}
+        slots = timetable(
+            now,
+            self._settings.schedule,
+            self._settings.newsletter.timezone,
+            known=[edition.period for edition in stored.values()],
+            is_finished=lambda label: label in stored and stored[label].state in FINISHED,
+        )
+        for slot in slots:
+            blank = Edition(newsletter=self._newsletter, period=slot.period)
+            yield slot, stored.get(slot.period.label, blank)
 
     def stored(self, label: str, *, now: dt.datetime) -> Edition | None:
         """Return the stored edition of that period ("" for the due one), or None."""

@@ -1,0 +1,94 @@
+"""`digest schedule`: which editions come, and when."""
+
+import itertools
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from digest.cli.options import Options, common_options
+
+MOST_SHOWN = 520  # ten years
+
+
+@click.group(name="schedule", short_help="Show which editions come, and when.")
+@common_options
+def command() -> None:
+    """Show which editions come, and when."""
+
+
+@command.command("show")
+@click.option(
+    "--count",
+    "number",
+    default=10,
+    show_default=True,
+    type=click.IntRange(1, MOST_SHOWN),
+    help="How many editions.",
+)
+@click.option("--tz", metavar="ZONE", help="Tell times in this zone (default: the newsletter's).")
+@common_options
+@click.pass_obj
+def show(options: Options, number: int, tz: str | None) -> None:
+    """Show the coming editions: their weeks, when each goes out, and to how many readers.
+
+    A week goes from its first time up to, but without, its last. A time that a clock change skips
+    means the first one after it, and of a time that comes twice the first counts.
+    """
+    from digest.settings import is_zone
+
+    out = options.output()
+    with options.open_app() as app:
+        name = tz or app.project.settings.newsletter.timezone
+        if not is_zone(name):
+            raise click.BadParameter(
+                f"there is no zone {name!r}; right is for example Europe/Berlin.",
+                param_hint="--tz",
+            )
+        zone = ZoneInfo(name)
+        coming = app.editions.timetable(now=app.clock.now())
+        rows: list[tuple[str, ...]] = []
+        documents: list[dict[str, Any]] = []
+        for slot, edition in itertools.islice(coming, number):
+            readers = app.audience(edition).planned
+            period, state = slot.period, str(edition.state) if edition.id else "not drafted"
+            start, end, due = (
+                at.astimezone(zone) for at in (period.start, period.end, slot.send_at)
+            )
+            rows.append(
+                (
+                    period.label,
+                    f"{start:%a %Y-%m-%d %H:%M} – {end:%a %m-%d %H:%M}",
+                    f"{due:%a %Y-%m-%d %H:%M} {_offset(due)}",
+                    f"{readers:,}",
+                    state,
+                )
+            )
+            documents.append(
+                {
+                    "edition": period.label,
+                    "start": start,
+                    "end": end,
+                    "send_at": due,
+                    "readers": readers,
+                    "state": state,
+                    "notes": slot.notes,
+                }
+            )
+        out.document({"timezone": name, "editions": documents})
+        out.line(f"Times in {name}; the newsletter's are {_words(app.project.settings)}.")
+        out.table(("Edition", "Week", "Goes out", "Readers>", "State"), rows)
+        for told in documents:
+            for note in told["notes"]:
+                out.line(f"{told['edition']}: {note}.")
+
+
+def _words(settings: Any) -> str:
+    schedule = settings.schedule
+    return f"{schedule.period_ends} and {schedule.send} in {settings.newsletter.timezone}"
+
+
+def _offset(at: Any) -> str:
+    """Return the offset from UTC, e.g. "+01:00"."""
+    text = f"{at:%z}"
+    return f"{text[:3]}:{text[3:5]}"
