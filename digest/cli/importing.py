@@ -1,8 +1,9 @@
 """`digest subscribers import`: a list of readers from a CSV file."""
 
+import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -15,7 +16,7 @@ from digest.cli.tables import count
 from digest.errors import UsageError
 
 if TYPE_CHECKING:
-    from digest.listfiles import ListFile
+    from digest.listfiles import ListFile, Row
     from digest.services.importing import ImportReport
 
 HOLD = "subscribers"
@@ -79,6 +80,8 @@ def command(options: Options, /, path: Path, dry_run: bool, **chosen: Any) -> in
     out = options.output()
     maps = _maps(chosen["maps"])
     project = options.require_project()
+    if chosen["report_path"]:
+        _check_report(chosen["report_path"], path)
     origin = clean_text(chosen["origin"] or f"import {path.name}", limit=MAX_ORIGIN)
     with options.open_app(project) as app, open_list(path) as file:
         columns = choose_columns(file.header, maps, chosen["ignored"])
@@ -91,7 +94,8 @@ def command(options: Options, /, path: Path, dry_run: bool, **chosen: Any) -> in
             progress(out, "kilobytes", max(file.size // KB, 1)) as advance,
         ):
             watcher = Watcher(refuse=noted.add, tick=_ticker(file, advance))
-            report = app.importer.run(file.rows(), columns, consent, watcher, is_trial=dry_run)
+            rows = noted.following(file.rows())
+            report = app.importer.run(rows, columns, consent, watcher, is_trial=dry_run)
     out.document(_document(path, report, noted.first, dry_run=dry_run))
     _show(out, path, report, noted.first, dry_run=dry_run)
     if report.rows and report.refused == report.rows:
@@ -105,6 +109,25 @@ def command(options: Options, /, path: Path, dry_run: bool, **chosen: Any) -> in
     return 0
 
 
+def _check_report(report: Path, path: Path) -> None:
+    """Refuse a report that would overwrite the list, or has no place where it can be written."""
+    if report.exists() and report.samefile(path):
+        raise UsageError(
+            f"The report would overwrite {path.name}, the list itself. Nothing was done.",
+            hint="Name another file: --report FILE",
+        )
+    place = report if report.exists() else report.parent
+    if not report.parent.is_dir() or not os.access(place, os.W_OK):
+        raise _unwritable("no file can be written there")
+
+
+def _unwritable(why: str) -> UsageError:
+    return UsageError(
+        f"The report cannot be written: {why}. Nothing was done.",
+        hint="Name a file in a folder that is there and can be written: --report FILE",
+    )
+
+
 class _Noted:
     """The rows that are left out: the first ones, and all in the file if there is one."""
 
@@ -113,10 +136,29 @@ class _Noted:
         self._file = file
 
     def add(self, line: int, reason: str) -> None:
+        """Note a row.
+
+        Raises:
+            UsageError: It cannot be written to the file.
+        """
         if len(self.first) < SHOWN:
             self.first.append((line, reason))
         if self._file is not None:
-            self._file.write(f'{line},"{reason}"\n')
+            with _refusing():
+                self._file.write(f'{line},"{reason}"\n')
+
+    def following(self, rows: Iterable["Row"]) -> Iterator["Row"]:
+        """Yield the rows, and end when all that was noted of them is in the file.
+
+        By then nothing of them is stored for good, so that a full disk ends the import as well.
+
+        Raises:
+            UsageError: It cannot be written to the file.
+        """
+        yield from rows
+        if self._file is not None:
+            with _refusing():
+                self._file.flush()
 
 
 @contextmanager
@@ -124,9 +166,22 @@ def _noting(path: Path | None) -> Iterator[_Noted]:
     if path is None:
         yield _Noted(None)
         return
-    with path.open("w", encoding="utf-8") as file:
+    with _refusing():
+        file = path.open("w", encoding="utf-8")
+    try:
         file.write("line,reason\n")
         yield _Noted(file)
+    finally:
+        with suppress(OSError):  # after a good run all of it is written; see `following`
+            file.close()
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _unwritable(error.strerror or type(error).__name__) from error
 
 
 def _ticker(file: "ListFile", advance: Advance) -> Callable[[], None]:
@@ -151,6 +206,10 @@ def _maps(given: tuple[str, ...]) -> dict[str, str]:
                 raise click.BadParameter(
                     f"{part!r} is not FIELD=COLUMN; the fields are {_FIELDS.replace('|', ', ')}.",
                     param_hint="--map",
+                )
+            if field in maps:
+                raise click.BadParameter(
+                    f"{field} is named twice; a field is read from one column.", param_hint="--map"
                 )
             maps[field] = column
     return maps

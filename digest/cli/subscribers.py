@@ -9,7 +9,7 @@ import click
 
 from digest.app import App
 from digest.cli import importing
-from digest.cli.options import Options, common_options, none_blank, not_blank
+from digest.cli.options import Options, common_options, not_blank
 from digest.cli.tables import count
 from digest.errors import NotApproved, UsageError
 from digest.model.subscribers import Frequency, Subscriber, SubscriberState, Suppression
@@ -176,18 +176,30 @@ def _lines(one: Subscriber) -> Iterator[tuple[str, str]]:
         yield "Left", f"{one.left_at:%Y-%m-%d}, by {one.left_by}"
 
 
+def _topics(
+    _ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Refuse blank topics: they would choose everything by chance."""
+    if not all(value.strip(" ;") for value in values):
+        raise click.BadParameter("it is blank. Who wants everything again: --all-topics")
+    return values
+
+
 @command.command("add")
 @click.argument("address")
-@click.option("--first-name", metavar="NAME", help="How the reader is greeted.")
+@click.option(
+    "--first-name", metavar="NAME", help="The name in the mail's To line; no theme greets by it."
+)
 @click.option(
     "--topics",
     multiple=True,
-    callback=none_blank,
+    callback=_topics,
     metavar="TOPIC",
     help="What the reader wants; may be given again (default: everything).",
 )
+@click.option("--all-topics", is_flag=True, help="The reader wants everything again.")
 @click.option("--frequency", type=click.Choice([str(f) for f in Frequency]), help="How often.")
-@click.option("--language", metavar="TAG", help="Such as en or pt-BR.")
+@click.option("--language", metavar="TAG", help="A tag such as en or pt-BR.")
 @click.option(
     "--origin",
     default="added by an admin",
@@ -197,14 +209,18 @@ def _lines(one: Subscriber) -> Iterator[tuple[str, str]]:
 )
 @common_options
 @click.pass_obj
-def add(options: Options, /, address: str, origin: str, **chosen: Any) -> None:
+def add(options: Options, /, address: str, origin: str, all_topics: bool, **chosen: Any) -> None:
     """Add a reader, or change what a known one chose.
 
     Nobody who left, is suppressed or was erased comes back by it.
     """
     from digest.services.subscriptions import Choices
 
+    if all_topics and chosen["topics"]:
+        raise click.UsageError("--topics and --all-topics contradict each other.")
     given = {name: value for name, value in chosen.items() if value not in (None, ())}
+    if all_topics:
+        given["topics"] = ()
     if "frequency" in given:
         given["frequency"] = Frequency(given["frequency"])
     out = options.output()

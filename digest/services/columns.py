@@ -1,6 +1,7 @@
 """Which column of a list holds what, from the names in its header."""
 
 import re
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,13 +17,23 @@ NAMES: Mapping[str, Sequence[str]] = {
     "language": ("language", "lang", "locale"),
 }
 
-# Who reads these columns past may mail people who said no.
-STANDING = frozenset(
-    {
-        "state", "status", "left", "leftat", "unsubscribed", "unsubscribedat", "unsubscribedate",
-        "optedout", "suppressed", "bounced", "complained",
-    }
-)  # fmt: skip
+# Who reads past a column that says who left may mail people who said no. So these count anywhere in
+# a name, as `_bare` leaves it, in the languages that mails are written in and some of their
+# neighbours. OPTIN_TIME and OPTIN_IP only tell since when: Mailchimp has them in every list.
+_STANDING = re.compile(
+    "unsub|opt(?:ed)?out|opt(?:ed)?in(?!time$|ip$)|status|consent|permission|suppress|bounce"
+    "|complain|blacklist|blocklist|cleaned|deleted|donot(?:bulk)?(?:e?mail|contact|send)"
+    "|accepts(?:e?mail)?marketing|abgemeld|abmeld|austrag|ausgetragen|einwilligung|widerruf"
+    "|desinscri|desabonn|desuscri|descadastr|disiscri|afgemeld|uitgeschreven"
+    "|配信停止|退会|الغاءالاشتراك"
+)
+# These stand in innocent names as well, such as last_active, and count where they are all of it.
+_STANDING_ALONE = re.compile(
+    "(?:is|has|was|not|e?mail|contact|subscriber|newsletter)*"
+    "(?:state|(?:in)?acti(?:ve|f|vo)|(?:in)?aktiv|enabled|(?:un)?confirmed|subscribed(?:to.*)?"
+    "|(?:left|removed|blocked|disabled)(?:at|on|by|date)?|clean(?:time|date|campaign.*)?"
+    "|gesperrt|geloscht|supprimee?|(?:fecha|motivo|dad[oa])?(?:de)?bajas?)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +62,7 @@ def choose_columns(
     Args:
         header: The columns' names.
         chosen: For some of NAMES the name of its column.
-        ignored: Columns that are left unread, whatever they are called.
+        ignored: Columns that are left unread, whatever they are called; all of such a name.
 
     Raises:
         UsageError: There is no column of addresses, a column that is named is missing or there
@@ -59,7 +70,7 @@ def choose_columns(
     """
     folded = [_folded(name) for name in header]
     shown = [clean_text(name, limit=40) for name in header]
-    skipped = {_place(folded, shown, name) for name in ignored}
+    skipped = {place for name in ignored for place in _places(folded, shown, name)}
     places = {field: _place(folded, shown, name) for field, name in chosen.items()}
     for field, names in NAMES.items():
         if field not in places:
@@ -70,14 +81,7 @@ def choose_columns(
             f"There is no column of addresses among: {', '.join(shown)}. Nothing was done.",
             hint="Name it: --map email=COLUMN",
         )
-    for place, name in enumerate(folded):
-        if name in STANDING and place not in skipped | set(places.values()):
-            raise UsageError(
-                f"The column {shown[place]} seems to say who has left, and that is never read from "
-                "a list. Nothing was done.",
-                hint="Take out the lines of those who want no mail; then, or if it means something "
-                f'else: --ignore-column "{shown[place]}"',
-            )
+    _refuse_standing([n for p, n in enumerate(header) if p not in skipped | set(places.values())])
     unread = tuple(n for p, n in enumerate(shown) if p not in places.values())
     return Columns(places, len(header), unread)
 
@@ -86,16 +90,51 @@ def _folded(name: str) -> str:
     return re.sub(r"[\s._-]", "", clean_text(name).casefold())
 
 
-def _place(folded: Sequence[str], shown: Sequence[str], name: str) -> int:
-    """Return where the column stands that a person names."""
-    wanted = _folded(name)
-    if folded.count(wanted) != 1:
-        often = "twice or more" if wanted in folded else "not"
+def _bare(name: str) -> str:
+    """Return the letters and digits of a name, without case and accents."""
+    letters = unicodedata.normalize("NFKD", clean_text(name).casefold())
+    return "".join(letter for letter in letters if letter.isalnum())
+
+
+def _refuse_standing(names: Sequence[str]) -> None:
+    """Refuse columns that say who has left."""
+    standing = dict.fromkeys(
+        clean_text(name, limit=200)
+        for name in names
+        if _STANDING.search(_bare(name)) or _STANDING_ALONE.fullmatch(_bare(name))
+    )
+    if standing:
+        column, seems = ("column", "seems") if len(standing) == 1 else ("columns", "seem")
         raise UsageError(
-            f"The column {name!r} is {often} in the file: {', '.join(shown)}. Nothing was done.",
-            hint="Name a column as its first line does.",
+            f"The {column} {', '.join(standing)} {seems} to say who has left, and that is never "
+            "read from a list. Nothing was done.",
+            hint="Take out the lines of those who want no mail; then, or if it means something "
+            "else: " + " ".join(f'--ignore-column "{name}"' for name in standing),
         )
-    return folded.index(wanted)
+
+
+def _place(folded: Sequence[str], shown: Sequence[str], name: str) -> int:
+    """Return where the one column stands that a person names."""
+    places = _places(folded, shown, name)
+    if len(places) > 1:
+        raise _unnamed(shown, name, "twice or more")
+    return places[0]
+
+
+def _places(folded: Sequence[str], shown: Sequence[str], name: str) -> list[int]:
+    """Return where the columns stand that a person names."""
+    wanted = _folded(name)
+    places = [place for place, found in enumerate(folded) if found == wanted]
+    if not places:
+        raise _unnamed(shown, name, "not")
+    return places
+
+
+def _unnamed(shown: Sequence[str], name: str, often: str) -> UsageError:
+    return UsageError(
+        f"The column {name!r} is {often} in the file: {', '.join(shown)}. Nothing was done.",
+        hint="Name a column as its first line does.",
+    )
 
 
 def _usual(

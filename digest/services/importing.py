@@ -20,6 +20,12 @@ MAX_NEWSLETTER_TOPICS = 1_000
 EVERY = 1_000  # rows between two calls of `tick`
 _REMEMBERED = 10_000  # cells
 
+# RFC 5646, 2.1. A feed's tag may end in anything, but nobody's choice is cut short without a word.
+_LANGUAGE = re.compile(
+    r"[a-z]{2,3}(-[a-z]{3}){0,3}(-[a-z]{4})?(-([a-z]{2}|\d{3}))?(-([a-z\d]{5,8}|\d[a-z\d]{3}))*"
+    r"(-[a-wyz\d](-[a-z\d]{2,8})+)*(-x(-[a-z\d]{1,8})+)?",
+    re.ASCII | re.IGNORECASE,
+)
 _PLAIN_NAME = re.compile(r"[A-Za-z]+(?:[ '-][A-Za-z]+)*")
 # A name that holds an address is an advertisement: it would stand in a mail of ours.
 _WEB = re.compile(r"https?:|://|www\.", re.IGNORECASE)
@@ -142,8 +148,9 @@ def parse_language(cell: str) -> str:
     Raises:
         ValueError: It is no tag.
     """
-    tag = language_tag(cell)
-    if cell.strip() and not tag:
+    text = cell.strip()
+    tag = language_tag(text) if _LANGUAGE.fullmatch(text.replace("_", "-")) else ""
+    if text and not tag:
         raise ValueError("the language is no tag such as en or pt-BR")
     return tag
 

@@ -233,7 +233,10 @@ def _chosen(reader: Subscriber, choices: Choices, topics: Topics) -> Subscriber:
             language=parse_language(choices.language),
         )
     except ValueError as error:
-        raise UsageError(f"This cannot be used: {error}. Nothing was changed.") from None
+        raise UsageError(
+            f"This cannot be used: {error}. Nothing was changed.",
+            hint="What each may be: digest subscribers add --help",
+        ) from None
 
 
 def _chunks(found: Iterable[Suppression]) -> Iterator[list[Suppression]]:

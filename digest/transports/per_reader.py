@@ -2,13 +2,15 @@
 
 import datetime as dt
 import hashlib
+from email.utils import quote
 
 from digest.errors import UsageError
 from digest.merging import compile_variant, reader_links
 from digest.model.deliveries import Addressee, Mail
 from digest.model.editions import Variant
 from digest.model.messages import Envelope
-from digest.transports.message import build_message
+from digest.normalising.text import header_text
+from digest.transports.message import MAX_NAME, build_message, split_mailbox
 
 
 class ReaderMessages:
@@ -58,7 +60,7 @@ class ReaderMessages:
         return build_message(
             Envelope(
                 sender=mail.sender,
-                to=reader.address,
+                to=_mailbox(reader),
                 subject=mail.subject,
                 html=html,
                 text=text,
@@ -68,3 +70,12 @@ class ReaderMessages:
                 list_id=mail.list_id,
             )
         )
+
+
+def _mailbox(reader: Addressee) -> str:
+    """Return the reader's name, if there is one, and address, as the To line takes them."""
+    address = reader.address.strip()
+    if split_mailbox(address) != ("", address):  # else a quote in it could end the name early
+        raise UsageError("The address of a reader cannot stand in a mail.")
+    name = header_text(reader.first_name, limit=MAX_NAME)
+    return f'"{quote(name)}" <{address}>' if name else address

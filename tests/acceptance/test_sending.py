@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from email import message_from_bytes, policy
+from email.utils import parseaddr
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ def mailed(project: Path) -> list[str]:
     """Return whom the outbox holds mails to, in order."""
     files = (project / "outbox").glob("2026-W48/batch-*/*.eml")
     mails = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in files]
-    return sorted(str(mail["To"]) for mail in mails)
+    return sorted(parseaddr(str(mail["To"]))[1] for mail in mails)
 
 
 def everybody(count: int = READERS) -> list[str]:

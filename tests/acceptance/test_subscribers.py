@@ -154,6 +154,62 @@ def test_columns_can_be_mapped(digest: Digest, project: Path) -> None:
         assert digest("subscribers", "import", path, "--map", wrong).code == 2
 
 
+def test_field_that_is_mapped_twice_is_refused(digest: Digest, project: Path) -> None:
+    path = write("readers.csv", "email,first_name\nada@example.com,bo@example.com\n")
+    for maps in (("email=email", "email=first_name"), ("email=email,email=first_name",)):
+        given = [word for text in maps for word in ("--map", text)]
+        digest("subscribers", "import", path, *given).refuses(2, "email", "twice")
+    assert readers(digest) == []
+
+
+@pytest.mark.parametrize("spelling", ["readers.csv", "./config/../readers.csv", "link", "hard"])
+def test_report_never_overwrites_the_list_that_is_read(
+    digest: Digest, project: Path, spelling: str
+) -> None:
+    path = write("readers.csv", "email\nada@example.com\nnobody\n")
+    Path("link").symlink_to(path)
+    Path("hard").hardlink_to(path)
+    for more in ((), ("--dry-run",)):
+        told = digest("subscribers", "import", path, "--report", spelling, *more)
+        told.refuses(2, "the list itself", "Nothing was done", "--report")
+    digest("subscribers", "import", spelling, "--report", path).refuses(2, "the list itself")
+    assert path.read_text() == "email\nada@example.com\nnobody\n"
+    assert readers(digest) == []
+
+
+@pytest.mark.parametrize("report", ["missing/report.csv", "readers.csv/report.csv", "/dev/full"])
+def test_report_that_cannot_be_written_is_refused_and_nobody_is_added(
+    digest: Digest, project: Path, report: str
+) -> None:
+    path = write("readers.csv", "email\nada@example.com\nnobody\n")
+    told = digest("subscribers", "import", path, "--report", report)
+    told.refuses(2, "report", "Nothing was done")
+    assert readers(digest) == []
+
+
+def test_reader_of_some_topics_can_have_everything_again(digest: Digest, project: Path) -> None:
+    add = ("subscribers", "add", "ada@example.com")
+    assert digest(*add, "--topics", "Games", "--language", "de").code == 0
+    for blank in ("", " ; "):
+        digest(*add, "--topics", blank).refuses(2, "--all-topics")
+    digest(*add, "--topics", "Games", "--all-topics").refuses(2, "--all-topics")
+    assert readers(digest) == [["ada@example.com", "", "Games", "weekly", "de"]]
+    assert "changed" in digest(*add, "--all-topics").out
+    assert readers(digest) == [["ada@example.com", "", "", "weekly", "de"]]
+
+
+@pytest.mark.parametrize("language", ["!!", "xx-yy-zz-!!"])
+def test_language_that_is_no_tag_is_refused_by_hand_and_in_a_file(
+    digest: Digest, project: Path, language: str
+) -> None:
+    told = digest("subscribers", "add", "ada@example.com", "--language", language)
+    told.refuses(2, "no tag such as en or pt-BR", "Nothing was changed", "add --help")
+    path = write("readers.csv", f"email,language\nada@example.com,{language}\n")
+    told = digest("subscribers", "import", path)
+    told.refuses(2, "None of the rows")
+    assert "no tag such as en or pt-BR" in told.out
+
+
 def test_list_without_a_column_leaves_what_readers_chose(digest: Digest, project: Path) -> None:
     digest("subscribers", "import", project / "subscribers" / "example.csv")
     before = readers(digest)

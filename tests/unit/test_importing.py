@@ -1,5 +1,7 @@
 """From the cells of a list to readers: columns by their names, values by the rules."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,11 +44,44 @@ def test_column_can_be_named_and_others_be_left_unread() -> None:
     assert columns.unread == ("email", "id", "role", "is_admin", "token")
 
 
-@pytest.mark.parametrize("name", ["state", "Status", "UNSUBSCRIBED", "left_at", "Opted Out"])
+SAYS_WHO_LEFT = """
+state, Status, UNSUBSCRIBED, left_at, Opted Out, UNSUB_TIME, Opt out, opt-in, Opt-in?, HasOptedOut,
+Subscribed, isSubscribed, subscribed_to_emails, Un-subscribed on, Email Marketing Status, hs_optout,
+Email Permission Status, consent, active, Is Active?, enabled, email_disabled, cleaned, CLEAN_TIME,
+deleted, deleted_at, blacklisted, EMAIL_BLOCKLISTED, do not mail, DoNotBulkEmail, Abgemeldet am,
+abgeméldet, désinscrit, Désabonnée, BAJA, Fecha de baja, Has left, Hard bounces, complaint,
+inaktiv, Email Suppressions, Accepts Email Marketing, ＵＮＳＵＢ, 配信停止, إلغاء الاشتراك
+"""  # noqa: RUF001  # wide letters are meant
+SAYS_NOTHING = """
+firstname_left, Interactive, last_active, active_campaigns, subscribed_at, Subscription date,
+Country, Billing state, Statement, Leftover, OPTIN_TIME, OPTIN_IP, CONFIRM_TIME, Options,
+Donot Street, role
+"""
+
+
+def listed(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",")]
+
+
+@pytest.mark.parametrize("name", listed(SAYS_WHO_LEFT))
 def test_column_that_says_who_left_is_refused_unless_it_is_named(name: str) -> None:
     with pytest.raises(UsageError, match="never read"):
         choose_columns(["email", name], {}, ())
     assert choose_columns(["email", name], {}, [name.lower()]).unread == (name,)
+    assert choose_columns(["email", name], {"topics": name}, ()).places["topics"] == 1
+
+
+@pytest.mark.parametrize("name", listed(SAYS_NOTHING))
+def test_column_that_only_looks_like_one_of_those_is_left_unread(name: str) -> None:
+    assert choose_columns(["email", name], {}, ()).unread == (name,)
+
+
+def test_all_columns_that_say_who_left_are_named_at_once() -> None:
+    header = ["email", "Status", "opt-out", "Status", "x" * 60 + " consent"]
+    with pytest.raises(UsageError, match="Status, opt-out, xxx") as error:
+        choose_columns(header, {}, ())
+    ignored = re.findall(r'--ignore-column "([^"]*)"', error.value.hint)
+    assert choose_columns(header, {}, ignored).found == {"email"}
 
 
 @pytest.mark.parametrize(
@@ -91,8 +126,29 @@ def test_frequency_and_language_have_defaults_and_are_checked() -> None:
     assert parse_language(" ") == ""
     with pytest.raises(ValueError, match="weekly nor monthly"):
         parse_frequency("daily")
+    with pytest.raises(ValueError, match="weekly nor monthly"):
+        parse_frequency("often")
+
+
+@pytest.mark.parametrize(
+    ("cell", "tag"),
+    [
+        ("PT_br", "pt-BR"),
+        ("zh-hant-tw", "zh-Hant-TW"),
+        ("de-1996", "de"),
+        ("en-US-x-home", "en-US"),
+    ],
+)
+def test_language_is_a_tag(cell: str, tag: str) -> None:
+    assert parse_language(f" {cell} ") == tag
+
+
+@pytest.mark.parametrize(
+    "cell", ["Deutsch!", "!!", "xx-yy-zz-!!", "en-US-", "en--US", "de-DE.UTF-8", "en US", "und"]
+)
+def test_language_that_is_no_tag_from_end_to_end_is_refused(cell: str) -> None:
     with pytest.raises(ValueError, match="no tag"):
-        parse_language("Deutsch!")
+        parse_language(cell)
 
 
 def test_topic_keeps_the_spelling_in_which_it_was_first_seen() -> None:

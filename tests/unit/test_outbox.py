@@ -4,14 +4,17 @@ import datetime as dt
 import json
 import re
 from dataclasses import replace
-from email.utils import parsedate_to_datetime
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from email.utils import getaddresses, parsedate_to_datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from digest.model.deliveries import Accepted, Evidence, Handover, Refused, Unavailable, Unsent
+from digest.normalising.text import header_text
 from digest.testing.contracts.transport import read_message
 from digest.testing.factories import NOON, make_addressee, make_handover, make_mail
 from digest.transports.outbox import CONTENTS, OutboxTransport
@@ -65,6 +68,7 @@ def test_a_mail_has_the_headers_that_lists_need(outbox: OutboxTransport, folder:
     raw = path.read_bytes()
     mail = read_message(raw)
     assert {"list-unsubscribe", "list-unsubscribe-post", "message-id"} < set(mail.names())
+    assert mail.header("To") == "Name1 <reader1@example.com>"
     assert mail.header("List-Id") == "<app-news-weekly.news.example.com>"
     assert parsedate_to_datetime(mail.header("Date")) == NOON
     assert not re.search(rb"[^\r]\n|\r[^\n]", raw)
@@ -250,7 +254,38 @@ def test_a_place_that_cannot_be_written_needs_a_person(tmp_path: Path) -> None:
     assert str(tmp_path / "outbox") in outcome.reason
 
 
+def test_a_reader_without_a_name_is_written_to_by_address(
+    outbox: OutboxTransport, folder: Path
+) -> None:
+    outbox.submit(make_handover(readers=[make_addressee(first_name="")]), now=NOON)
+    [path] = folder.rglob("*.eml")
+    assert read_message(path.read_bytes()).header("To") == "reader1@example.com"
+
+
+@given(name=st.text(max_size=120))
+@example(name='Ada" <other@example.com>, "x')
+@example(name='\\" <other@example.com>')
+@example(name="Zoë, 日本")
+def test_no_name_changes_who_a_mail_is_for(
+    tmp_path_factory: pytest.TempPathFactory, name: str
+) -> None:
+    folder = tmp_path_factory.mktemp("outbox")
+    readers = (make_addressee(first_name=name), make_addressee(2))
+    outcome = OutboxTransport(folder).submit(make_handover(readers=readers), now=NOON)
+    assert isinstance(outcome, Accepted)
+    batch = folder / "2026-W48" / "batch-1"
+    raw, usual = ((batch / own).read_bytes() for own in ("1.eml", "2.eml"))
+    assert read_message(raw).names() == read_message(usual).names()
+    written = message_from_bytes(raw)["To"]
+    [(shown, address)] = getaddresses([written])
+    assert address == "reader1@example.com"
+    assert str(make_header(decode_header(shown))) == header_text(name, limit=100)
+
+
 @given(address=st.text(st.characters(exclude_categories=["Cs"]), max_size=80))
+@example(address=" o'neil+news@example.com ")
+@example(address='x" <victim@example.com')
+@example(address="Somebody <reader9@example.com>")
 def test_an_address_is_mailed_alone_or_not_at_all(
     tmp_path_factory: pytest.TempPathFactory, address: str
 ) -> None:
@@ -261,7 +296,7 @@ def test_an_address_is_mailed_alone_or_not_at_all(
         batch = folder / "2026-W48" / "batch-1"
         mail, usual = (read_message((batch / name).read_bytes()) for name in ("1.eml", "2.eml"))
         assert mail.names() == usual.names()
-        assert mail.header("To") == address.strip()
+        assert mail.header("To") == f"Name1 <{address.strip()}>"
     else:
         assert isinstance(outcome, Refused)
         assert tree(folder) == {}
