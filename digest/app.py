@@ -1,7 +1,5 @@
 """The composition root: the one place that knows both the services and what they run on."""
 
-import datetime as dt
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,12 +10,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from digest import __version__
-from digest.errors import UsageError
 from digest.model.articles import Article
 from digest.model.deliveries import Audience
 from digest.model.editions import Edition
 from digest.periods import is_first_of_month
-from digest.ports import Clock, Ledger, Store, SubscriberStore, Transport, Words
+from digest.ports import Clock, Ledger, Marks, Store, SubscriberStore, Transport, Words
 from digest.project import Project, load, starter_root
 from digest.services.collection import CollectionService, OpenSource, SourceReport
 from digest.services.editions import EditionService
@@ -26,56 +23,39 @@ from digest.services.previews import Preview, PreviewService
 from digest.settings import DatabaseSettings, SourceSettings
 
 if TYPE_CHECKING:
+    from digest.model.subscribers import Subscriber
     from digest.rendering.renderer import MailRenderer
     from digest.services.events import EventService
     from digest.services.importing import Importer
+    from digest.services.notices import NoticeService
     from digest.services.sending import SendingService
     from digest.services.subscriptions import SubscriptionService
+    from digest.storage.audit import Audit
     from digest.storage.database import Database
     from digest.tokens import KeyRing, Tokens
 
 MEDIA = Path("config") / "media"
 IN_MEMORY = "sqlite://"
+NOBODY = "somebody"
+SCHEDULE = "schedule"
+"""The actor of what comes by itself."""
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".gif"})
 
 
-class SystemClock:
-    """The machine's clock."""
-
-    def now(self) -> dt.datetime:
-        """Return the current instant, aware UTC."""
-        return dt.datetime.now(dt.UTC)
-
-
-class FixedClock:
-    """A clock that stands still, for `--now`."""
-
-    def __init__(self, moment: dt.datetime) -> None:
-        self._moment = moment
-
-    def now(self) -> dt.datetime:
-        """Return the moment it was set to, aware UTC."""
-        return self._moment
-
-
-class MovedClock:
-    """A clock that was set and goes on from there, for `--now` where something waits."""
-
-    def __init__(self, moment: dt.datetime) -> None:
-        self._moment = moment
-        self._began = time.monotonic()
-
-    def now(self) -> dt.datetime:
-        """Return the moment it was set to and the time since then, aware UTC."""
-        return self._moment + dt.timedelta(seconds=time.monotonic() - self._began)
-
-
 class App:
-    """The services of one project, opened when first used. Close it, or use it as a context."""
+    """The services of one project, opened when first used. Close it, or use it as a context.
 
-    def __init__(self, project: Project, clock: Clock) -> None:
+    Args:
+        project: The project.
+        clock: Tells the time.
+        actor: The name under which the audit log keeps what is done, of a person or of a part of
+            the program.
+    """
+
+    def __init__(self, project: Project, clock: Clock, *, actor: str = "") -> None:
         self.project = project
         self.clock = clock
+        self.actor = actor or NOBODY
 
     def __enter__(self) -> "App":
         """Return itself."""
@@ -84,6 +64,16 @@ class App:
     def __exit__(self, *_exc: object) -> None:
         """Close what was opened."""
         self.close()
+
+    def acting_as(self, actor: str) -> "App":
+        """Return an app on the same database and transport for what somebody else does.
+
+        It must not be closed; this one closes what both use.
+        """
+        other = App(self.project, self.clock, actor=actor)
+        shared = {"database": self.database, "transport": self.transport, "keys": self.keys}
+        other.__dict__.update(shared)  # where cached properties keep what they made
+        return other
 
     def close(self) -> None:
         """Give back the database's connections, if any were opened."""
@@ -97,7 +87,14 @@ class App:
         """The database; the first use of a new one creates it."""
         from digest.storage.store import SqlStore
 
-        return SqlStore(self.database)
+        return SqlStore(self.database, self.audit)
+
+    @cached_property
+    def audit(self) -> "Audit":
+        """The log of what is done to editions, and by whom."""
+        from digest.storage.audit import Audit
+
+        return Audit(self.database, self.clock, self.actor)
 
     @cached_property
     def database(self) -> "Database":
@@ -133,11 +130,18 @@ class App:
         return self.keys.hash_address(key)
 
     @cached_property
+    def marks(self) -> Marks:
+        """What schedulers remember."""
+        from digest.storage.marks import SqlMarks
+
+        return SqlMarks(self.database)
+
+    @cached_property
     def ledger(self) -> Ledger:
         """Deliveries, batches and attempts."""
         from digest.storage.ledger import SqlLedger
 
-        return SqlLedger(self.database)
+        return SqlLedger(self.database, self.audit)
 
     @cached_property
     def transport(self) -> Transport:
@@ -170,6 +174,20 @@ class App:
             self.clock,
             self.project.settings,
             frozen=self.freezing.require_approved,
+        )
+
+    @cached_property
+    def notices(self) -> "NoticeService":
+        """Telling editors by mail what becomes of an edition."""
+        from digest.services.editors import EditorLinks
+        from digest.services.notices import NoticeService
+
+        return NoticeService(
+            self.project.settings,
+            render=self.renderer.render_notice,
+            transport=lambda: self.transport,
+            links=lambda: EditorLinks(self.project.settings, self.tokens, self.keys),
+            ahead=lambda: self.sending.ahead(),
         )
 
     @cached_property
@@ -249,13 +267,19 @@ class App:
     @cached_property
     def freezing(self) -> FreezingService:
         """Rendering for good, and approving."""
+        slug = self.project.settings.newsletter.slug
+
+        def last_editor(label: str) -> str:
+            return self.audit.last_editor(slug, label, other_than=SCHEDULE)
+
         return FreezingService(
             self.store,
             self.editions,
             self.renderer,
             minimum=self.project.settings.edition.minimum_stories,
             findings=self.previews.findings,
-            choices=lambda: self.subscribers.topic_choices(self.project.settings.newsletter.slug),
+            choices=lambda: self.subscribers.topic_choices(slug),
+            last_editor=last_editor if self.project.settings.schedule.two_people else None,
         )
 
     def preview(self, edition: Edition, reader: str) -> Preview:
@@ -263,7 +287,8 @@ class App:
 
         Who is on the list gets the stories of their topics, anybody else all of them.
         """
-        narrow, frozen = self.freezing.mail_for(edition, self._topics_of(reader))
+        found = self.reader(reader)
+        narrow, frozen = self.freezing.mail_for(edition, found.topics if found else ())
         return self.previews.preview(
             narrow, frozen, audience=self.audience(edition), now=self.clock.now(), reader=reader
         )
@@ -278,15 +303,15 @@ class App:
         is_monthly = is_first_of_month(edition.period)
         return self.ledger.audience(edition, is_monthly=is_monthly)
 
-    def _topics_of(self, reader: str) -> tuple[str, ...]:
+    def reader(self, address: str) -> "Subscriber | None":
+        """Return who is on the list with this address, also if they have left, or None."""
         from digest.normalising.addresses import address_key, parse_address
 
         try:
-            key = address_key(parse_address(reader))
+            key = address_key(parse_address(address))
         except ValueError:  # nobody on the list; what can't be mailed is refused with the message
-            return ()
-        found = self.subscribers.subscriber(self.project.settings.newsletter.slug, key)
-        return found.topics if found else ()
+            return None
+        return self.subscribers.subscriber(self.project.settings.newsletter.slug, key)
 
     @contextmanager
     def open_sources(self) -> Iterator[tuple[OpenSource, Callable[[], None]]]:
@@ -365,22 +390,3 @@ class App:
             for path in sorted((project.root / MEDIA).iterdir())
             if path.suffix.lower() in PICTURES
         }
-
-
-def upgrade_database(project: Project) -> tuple[str, str]:
-    """Bring the database's schema up to date; return the versions before and after.
-
-    Raises:
-        UsageError: There is no project, and so no database.
-        SchemaMismatch: It is of a newer program; nothing was changed.
-        StoreError: The database cannot be used.
-    """
-    from digest.storage.database import Database
-
-    if project.is_starter:
-        raise UsageError("There is no project here.", hint="Make one first: digest init DIR")
-    database = Database(project.database_url)
-    try:
-        return database.upgrade()
-    finally:
-        database.close()

@@ -295,6 +295,7 @@ def reopened(edition: Edition) -> Edition:
     return replace(
         edition,
         state=EditionState.DRAFT,
+        reason="",
         sha256="",
         variants_sha256="",
         frozen_at=None,

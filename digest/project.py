@@ -14,7 +14,7 @@ import msgspec
 from digest.errors import ConfigError
 from digest.normalising.urls import web_link
 from digest.settings import (
-    Section,
+    EditorSettings,
     Settings,
     SourceSettings,
     allowed,
@@ -131,8 +131,8 @@ def load(root: Path, environ: Mapping[str, str], *, text: str | None = None) -> 
     for name, value in document.items():
         if name not in _SECTIONS:
             found.wrong.append(f"{CONFIG}: [{_brief(name)}] is not a section{_nearest(name)}")
-        elif name == "source":
-            found.sections[name] = _sources(value, found)
+        elif name in _TABLES:
+            found.sections[name] = _tables(name, value, found)
             found.origins[name] = str(CONFIG)
         else:
             found.sections[name] = _section(_SECTIONS[name], name, value, found)
@@ -155,9 +155,9 @@ def load(root: Path, environ: Mapping[str, str], *, text: str | None = None) -> 
     )
 
 
+_TABLES: Mapping[str, Any] = {"source": SourceSettings, "editor": EditorSettings}
 _SECTIONS: Mapping[str, Any] = {
-    info.encode_name: SourceSettings if info.name == "source" else info.type
-    for info in msgspec.structs.fields(Settings)
+    info.encode_name: _TABLES.get(info.name, info.type) for info in msgspec.structs.fields(Settings)
 }
 
 
@@ -238,7 +238,7 @@ def _shown(value: Any) -> str:
 def _section(kind: Any, where: str, table: Any, found: _Reading) -> dict[str, Any]:
     """Return the good values of one table by field name, and note what is wrong."""
     if not isinstance(table, dict):
-        header = "[[source]]" if kind is SourceSettings else f"[{where}]"
+        header = f"[[{where.split()[0]}]]" if kind in _TABLES.values() else f"[{where}]"
         found.wrong.append(f"{CONFIG}: {where} is a table: write it as {header}")
         return {}
     fields = {f.encode_name: f for f in msgspec.structs.fields(kind)}
@@ -280,20 +280,21 @@ def _meant(value: Any, kind: Any) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def _sources(value: Any, found: _Reading) -> tuple[SourceSettings, ...]:
-    tables = value if isinstance(value, list) else [value]
-    sources = []
+def _tables(name: str, value: Any, found: _Reading) -> tuple[Any, ...]:
+    kind, tables = _TABLES[name], value if isinstance(value, list) else [value]
+    needed = [f.name for f in msgspec.structs.fields(kind) if f.required]
+    read = []
     for number, table in enumerate(tables, 1):
-        where = f"source {number}"
+        where = f"{name} {number}"
         reading = _Reading()
-        good = _section(SourceSettings, where, table, reading)
-        missing = [key for key in ("name", "url") if isinstance(table, dict) and key not in table]
+        good = _section(kind, where, table, reading)
+        missing = [key for key in needed if isinstance(table, dict) and key not in table]
         if missing:
             reading.wrong.append(f"{CONFIG}: {where} lacks {' and '.join(missing)}")
         found.wrong.extend(reading.wrong)
         if not reading.wrong:
-            sources.append(SourceSettings(**good))
-    return tuple(sources)
+            read.append(kind(**good))
+    return tuple(read)
 
 
 def _variable(section: str, key: str) -> str:
@@ -311,8 +312,8 @@ def _environment(environ: Mapping[str, str], found: _Reading) -> None:
             secret = _secret(variable, value, found) if key.endswith("_file") else value
             found.secrets[name] = secret.strip()
             found.origins[name] = variable
-        elif section == "source":
-            found.wrong.append(f"{variable}: sources are set in {CONFIG} only, as [[source]]")
+        elif section in _TABLES:
+            found.wrong.append(f"{variable}: {section}s are set in {CONFIG} only, as [[{section}]]")
         elif section not in _SECTIONS:
             found.wrong.append(f"{variable}: there is no section {section}{_nearest(section)}")
         else:
@@ -342,14 +343,8 @@ def _secret(variable: str, path: str, found: _Reading) -> str:
 
 
 def _assemble(sections: Mapping[str, Any]) -> Settings:
-    values: dict[str, Any] = {}
-    for name, part in sections.items():
-        values[name] = part if name == "source" else _build(_SECTIONS[name], part)
-    return Settings(**values)
-
-
-def _build(kind: type[Section], values: Mapping[str, Any]) -> Section:
-    return kind(**values)
+    built = {k: v if k in _TABLES else _SECTIONS[k](**v) for k, v in sections.items()}
+    return Settings(**built)
 
 
 def _cross_checks(settings: Settings, found: _Reading) -> Iterator[str]:
@@ -384,16 +379,22 @@ def _faults(settings: Settings, bad: Set[str]) -> Iterator[tuple[str, str]]:
         )
     if not 1 <= int(settings.web.bind.rpartition(":")[2]) <= 65_535:
         yield "web.bind", f"is {_shown(settings.web.bind)}; a port is from 1 to 65535"
-    yield from _ignored_faults(settings.checks.ignore)
+    yield from _costly_faults(settings)
     names = [source.name for source in settings.source]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield "source", f"has the name {name!r} {names.count(name)} times; each needs its own"
 
 
-def _ignored_faults(ignored: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    if ignored:
-        from digest.checking import refusal  # only then, as it would slow down every start
+def _costly_faults(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Import only then what would slow down every start."""
+    if settings.checks.ignore:
+        from digest.checking import refusal
 
-        for rule in ignored:
+        for rule in settings.checks.ignore:
             if why := refusal(rule):
                 yield "checks.ignore", f"names {_shown(rule)}, which {why}"
+    if settings.editor:
+        from digest.normalising.addresses import faults_of
+
+        for number, fault in faults_of([editor.address for editor in settings.editor]):
+            yield f"editor {number}.address", fault

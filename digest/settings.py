@@ -81,6 +81,9 @@ class ScheduleSettings(Section, frozen=True):
     send: Weekly = "mon 07:00"
     unattended: Literal["hold", "send"] = "hold"
     catch_up_hours: Annotated[int, Meta(ge=0, le=144)] = 24
+    missed: Literal["latest", "all", "none"] = "latest"
+    remind_hours: Annotated[int, Meta(ge=0, le=144)] = 3
+    two_people: bool = False
 
 
 class EditionSettings(Section, frozen=True):
@@ -120,6 +123,13 @@ class SourceSettings(Section, frozen=True, kw_only=True):
     language: str = ""
     allow_private: bool = False
     newest: Literal["", "today"] = ""
+
+
+class EditorSettings(Section, frozen=True, kw_only=True):
+    """Somebody who is told of editions by mail, and may act on them by the link in it."""
+
+    name: Text
+    address: Annotated[str, Meta(min_length=3, max_length=254)]
 
 
 class DeliverySettings(Section, frozen=True):
@@ -210,6 +220,7 @@ class Settings(Section, frozen=True):
     checks: ChecksSettings = ChecksSettings()
     ranking: RankingSettings = RankingSettings()
     source: tuple[SourceSettings, ...] = ()
+    editor: tuple[EditorSettings, ...] = ()
     delivery: DeliverySettings = DeliverySettings()
     sendgrid: SendgridSettings = SendgridSettings()
     database: DatabaseSettings = DatabaseSettings()

@@ -1,6 +1,6 @@
-"""Tokens: what stands in a reader's links, made and read without a database.
+"""Tokens: what stands in a reader's or an editor's links, made and read without a database.
 
-A token says which edition and which reader it was made for, and carries a code (HMAC-SHA256, cut
+A token says which edition and which person it was made for, and carries a code (HMAC-SHA256, cut
 to 128 bits as RFC 2104 allows) that only this installation's keys can make. The code covers the
 purpose, so that a token for one kind of page is worth nothing on another. All tokens have one
 length that fills base64 without spare bits: there is one way to write each.
@@ -21,6 +21,8 @@ MAX_FIRST = 2**32 - 1
 MAX_SECOND = 2**48 - 1
 
 _READER = "reader"
+_EDITOR = "editor"
+_EDITOR_BITS = 48
 _CODE_BYTES = 16
 _BLOCK_BYTES = 64  # of SHA-256
 _INNER = bytes(byte ^ 0x36 for byte in range(256))  # RFC 2104, 2
@@ -62,6 +64,14 @@ class KeyRing:
         """Return the keyed hash of an address's key (`Subscriber.key`), in hexadecimal digits."""
         return hmac.digest(self.addresses, b"address\0" + key.encode(), "sha256").hex()
 
+    def editor_number(self, key: str) -> int:
+        """Return the number that stands for an editor in their links, from their address's key.
+
+        By it an editor is found among those of the settings, and nobody who is not there.
+        """
+        code = hmac.digest(self.addresses, b"editor\0" + key.encode(), "sha256")
+        return int.from_bytes(code[: _EDITOR_BITS // 8])
+
 
 class Tokens:
     """Makes and reads tokens. Safe to use from many threads.
@@ -84,6 +94,18 @@ class Tokens:
             BadToken: It is no such token.
         """
         return self.read(_READER, token)
+
+    def editor(self, edition_id: int, number: int) -> str:
+        """Return the token of an editor's link to an edition; see `KeyRing.editor_number`."""
+        return self.make(_EDITOR, edition_id, number)
+
+    def read_editor(self, token: str) -> tuple[int, int]:
+        """Return the edition's id and the editor's number; neither need exist any more.
+
+        Raises:
+            BadToken: It is no such token.
+        """
+        return self.read(_EDITOR, token)
 
     def make(self, purpose: str, first: int, second: int) -> str:
         """Return the token that holds two numbers, for `purpose`.

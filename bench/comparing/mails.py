@@ -10,7 +10,8 @@ from pathlib import Path
 import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from digest.app import App, FixedClock
+from digest.app import App
+from digest.clocks import FixedClock
 from digest.merging import compile_variant
 from digest.model.editions import Edition
 from digest.project import load, starter_root

@@ -13,8 +13,9 @@ import msgspec
 
 from bench.sending.figures import measured
 from bench.sending.scene import mail_parts
-from digest.app import App, SystemClock
+from digest.app import App
 from digest.cli.logs import start_logging
+from digest.clocks import SystemClock
 from digest.model.editions import WHOLE, Edition, EditionState, FrozenVariant, Variant
 from digest.project import load
 from digest.services.sending import SendingService

@@ -27,10 +27,10 @@ def show(options: Options) -> None:
     rows: list[tuple[str, Any, str]] = []
     for section in msgspec.structs.fields(project.settings):
         values = getattr(project.settings, section.name)
-        if section.name == "source":
-            origin = project.origins.get("source", "default")
+        if section.name in ("source", "editor"):
+            origin = project.origins.get(section.name, "default")
             rows += [
-                (f"source {s.name!r} {field.encode_name}", getattr(s, field.name), origin)
+                (f"{section.name} {s.name!r} {field.encode_name}", getattr(s, field.name), origin)
                 for s in values
                 for field in msgspec.structs.fields(s)
                 if field.name != "name" and getattr(s, field.name) != field.default

@@ -19,7 +19,7 @@ def upgrade(options: Options) -> None:
 
     A new database gets its tables by itself; this is needed after an update of digest.
     """
-    from digest.app import upgrade_database
+    from digest.upgrading import upgrade_database
 
     out = options.output()
     before, after = upgrade_database(options.load_project())

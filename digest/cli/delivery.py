@@ -36,7 +36,8 @@ def command() -> None:
 @click.pass_obj
 def status(options: Options, label: str) -> None:
     """Show how far the edition is."""
-    from digest.cli.sending import report_document, show_report
+    from digest.cli.sending import show_report
+    from digest.reports import report_document
 
     out = options.output()
     with _opened(options) as app:
@@ -53,12 +54,13 @@ def status(options: Options, label: str) -> None:
 @click.pass_obj
 def report(options: Options, label: str) -> int:
     """Prove what became of every reader; also as a file kept with the edition."""
-    from digest.cli.sending import SOME_UNSETTLED, report_document, show_report, write_report
+    from digest.cli.sending import SOME_UNSETTLED, show_report
+    from digest.reports import keep_report, report_document
 
     out = options.output()
     with _opened(options) as app:
         found = app.ledger.report(_edition(app, label))
-        path = write_report(app, found)
+        path = keep_report(app.project.root, found)
         out.document({**report_document(found), "file": str(path)})
         show_report(app, out, found)
         _batch_table(out, found.batches)
@@ -108,7 +110,8 @@ def cancel(options: Options, label: str, yes: bool) -> None:
     What is released is beyond recall. An edition that nobody gets is cancelled, and its articles
     may appear again; one that somebody gets is done.
     """
-    from digest.cli.sending import report_document, show_report
+    from digest.cli.sending import show_report
+    from digest.reports import report_document
 
     out = options.output()
     with _opened(options) as app:

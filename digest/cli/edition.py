@@ -2,19 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import click
 
 from digest.app import App
 from digest.cli.options import Options, common_options, edition_option, not_blank
 from digest.cli.output import Output
-from digest.cli.tables import count, edition_line, period_words, story_table
+from digest.cli.showing import edition_document, local_time, show_edition
+from digest.cli.tables import period_words
 from digest.curation import FIXED
 from digest.model.editions import Edition
-from digest.periods import send_at
-from digest.services.previews import edition_state, state_words, story_document
+from digest.services.previews import state_words
 
 SHORT_HASH = 12
 
@@ -41,7 +39,9 @@ def show_list(options: Options) -> None:
     with options.open_app() as app:
         editions = app.editions.all()
         due = app.editions.period("", now=app.clock.now())
-        out.document({"due": due.label, "editions": [_document(edition) for edition in editions]})
+        out.document(
+            {"due": due.label, "editions": [edition_document(edition) for edition in editions]}
+        )
         if editions:
             out.table(
                 ("Edition", "State", "Stories>", "Hash", "Period", "Subject"),
@@ -72,7 +72,7 @@ def show(options: Options, label: str) -> None:
         if app.project.is_starter:
             app.collect()
         edition = app.editions.compose(label, now=app.clock.now())
-        _show(app, out, edition)
+        show_edition(app, out, edition)
 
 
 @command.command("draft")
@@ -84,7 +84,7 @@ def draft(options: Options, label: str) -> None:
     out = options.output()
     with _curating(options, label) as app:
         edition = app.editions.draft(label, now=app.clock.now())
-        _show(app, out, edition)
+        show_edition(app, out, edition)
         if len(edition.stories) < app.project.settings.edition.minimum_stories:
             out.note("It has too few stories to go. Collect more: digest collect")
 
@@ -98,7 +98,7 @@ def lead(options: Options, label: str, reference: str) -> None:
     """Make ARTICLE the lead story."""
     with _curating(options, label) as app:
         edition = app.editions.lead(label, reference, now=app.clock.now())
-        _show(app, options.output(), edition)
+        show_edition(app, options.output(), edition)
         _tell_if_from_elsewhere(app, options.output(), edition, reference)
 
 
@@ -112,7 +112,7 @@ def pin(options: Options, label: str, reference: str, position: int) -> None:
     """Fix ARTICLE at POSITION, whatever its score; a redraft keeps it there."""
     with _curating(options, label) as app:
         edition = app.editions.pin(label, reference, position, now=app.clock.now())
-        _show(app, options.output(), edition)
+        show_edition(app, options.output(), edition)
         _tell_if_from_elsewhere(app, options.output(), edition, reference)
 
 
@@ -125,7 +125,7 @@ def unpin(options: Options, label: str, reference: str) -> None:
     """Let ARTICLE stand where its score puts it, also as lead."""
     with _curating(options, label) as app:
         edition = app.editions.unpin(label, reference, now=app.clock.now())
-        _show(app, options.output(), edition)
+        show_edition(app, options.output(), edition)
 
 
 @command.command("move")
@@ -138,7 +138,7 @@ def move(options: Options, label: str, reference: str, position: int) -> None:
     """Move the story ARTICLE to POSITION and the others along; the order stays as it is shown."""
     with _curating(options, label) as app:
         edition = app.editions.move(label, reference, position, now=app.clock.now())
-        _show(app, options.output(), edition)
+        show_edition(app, options.output(), edition)
 
 
 @command.command("hide")
@@ -150,7 +150,7 @@ def hide(options: Options, label: str, reference: str) -> None:
     """Take ARTICLE out; the next candidate moves up."""
     with _curating(options, label) as app:
         edition = app.editions.hide(label, reference, now=app.clock.now())
-        _show(app, options.output(), edition)
+        show_edition(app, options.output(), edition)
 
 
 @command.command("unhide")
@@ -162,7 +162,7 @@ def unhide(options: Options, label: str, reference: str) -> None:
     """Let a hidden ARTICLE take part again."""
     with _curating(options, label) as app:
         edition = app.editions.unhide(label, reference, now=app.clock.now())
-        _show(app, options.output(), edition)
+        show_edition(app, options.output(), edition)
 
 
 @command.command("edit")
@@ -201,7 +201,7 @@ def edit(options: Options, /, label: str, reference: str, **words: str | None) -
                 intro=words["intro"],
                 now=now,
             )
-        _show(app, options.output(), edition)
+        show_edition(app, options.output(), edition)
 
 
 @command.command("freeze")
@@ -215,8 +215,12 @@ def freeze(options: Options, label: str) -> None:
     """
     out = options.output()
     with options.open_app(options.require_project()) as app:
-        edition = app.freezing.freeze(label, now=app.clock.now())
-        _show(app, out, edition)
+        now = app.clock.now()
+        edition = app.freezing.freeze(label, now=now)
+        show_edition(app, out, edition)
+    if now < edition.period.end:
+        until = local_time(edition.period.end, edition.period)
+        out.note(f"The week goes on until {until}; what comes later goes into the next edition.")
     out.note(f"Frozen. Look at it, then approve it: digest edition approve --by NAME{_of(label)}")
 
 
@@ -231,7 +235,65 @@ def approve(options: Options, label: str, name: str) -> None:
     """Approve a frozen edition, so that it may be sent; covers the hash that is shown."""
     with options.open_app(options.require_project()) as app:
         edition = app.freezing.approve(label, by=name, now=app.clock.now())
-        _show(app, options.output(), edition)
+        show_edition(app, options.output(), edition)
+
+
+@command.command("hold")
+@edition_option
+@click.option("--reason", default="", metavar="TEXT", help="Why, for the others.")
+@common_options
+@click.pass_obj
+def hold(options: Options, label: str, reason: str) -> None:
+    """Keep an edition from going until somebody freezes and approves it."""
+    with _curating(options, label) as app:
+        edition = app.editions.hold(label, reason=reason, now=app.clock.now())
+        show_edition(app, options.output(), edition)
+
+
+@command.command("skip")
+@edition_option
+@click.option(
+    "--reason", required=True, callback=not_blank, metavar="TEXT", help="Why; it is kept."
+)
+@common_options
+@click.pass_obj
+def skip(options: Options, label: str, reason: str) -> None:
+    """Let an edition not go at all. What is in it may be in the next one."""
+    with _curating(options, label) as app:
+        edition = app.editions.skip(label, reason=reason, now=app.clock.now())
+        show_edition(app, options.output(), edition)
+
+
+@command.command("diff")
+@edition_option
+@common_options
+@click.pass_obj
+def diff(options: Options, label: str) -> None:
+    """Show what editors made of an edition, and how it differs from the last that went out."""
+    from digest import differences
+
+    out = options.output()
+    with options.open_app() as app:
+        now = app.clock.now()
+        edition = app.editions.compose(label, now=now)
+        by_hand = differences.stories(app.editions.automatic(edition, now=now), edition)
+        last = app.editions.last_sent(before=edition.period)
+        to_last = differences.between(last, edition) if last else []
+        out.document(
+            {
+                "edition": edition.period.label,
+                "by_hand": by_hand,
+                "last": last.period.label if last else None,
+                "to_last": to_last,
+            }
+        )
+        out.line(f"{edition.period.label}, beside what the ranking alone would choose now:")
+        for line in by_hand or ["nothing differs"]:
+            out.line(f"  {line}")
+        if last:
+            out.line(f"Beside {last.period.label}, which went out last:")
+            for line in to_last:
+                out.line(f"  {line}")
 
 
 @command.command("reopen")
@@ -239,10 +301,10 @@ def approve(options: Options, label: str, name: str) -> None:
 @common_options
 @click.pass_obj
 def reopen(options: Options, label: str) -> None:
-    """Make a frozen or approved edition a draft again."""
+    """Make an edition a draft again that is frozen, approved, held or skipped."""
     with options.open_app(options.require_project()) as app:
         edition = app.freezing.reopen(label, now=app.clock.now())
-        _show(app, options.output(), edition)
+        show_edition(app, options.output(), edition)
 
 
 def _of(label: str) -> str:
@@ -268,47 +330,3 @@ def _curating(options: Options, label: str) -> Iterator[App]:
         if before is not None and before.state in FIXED:
             words = f"was {before.state}; it is a draft again. Freeze and approve it anew."
             options.output().note(f"The edition {words}")
-
-
-def _show(app: App, out: Output, edition: Edition) -> None:
-    out.document(_document(edition))
-    out.line(edition_line(edition))
-    if edition.stories:
-        out.line(f"  Subject    {edition.subject}")
-        out.line(f"  Preheader  {edition.preheader}")
-    if edition.sha256:
-        out.line(f"  Hash       {edition.sha256}")
-    goes = send_at(edition.period, app.project.settings.schedule)
-    local = goes.astimezone(ZoneInfo(edition.period.timezone))
-    out.line(f"  Due        {local:%a %Y-%m-%d %H:%M} {edition.period.timezone}")
-    if newcomers := app.editions.newcomers(edition, now=app.clock.now()):
-        out.line(f"  Note       {count(newcomers, 'candidate')} came since: digest edition draft")
-    for note in edition.notes:
-        out.line(f"  Note       {note}")
-    for article in app.store.articles(edition.hidden).values():
-        out.line(f"  Hidden     {article.id} {article.article.title}")
-    out.line()
-    story_table(out, edition)
-
-
-def _document(edition: Edition) -> dict[str, Any]:
-    return {
-        "edition": edition.period.label,
-        "state": edition_state(edition),
-        "sha256": edition.sha256,
-        "frozen_at": edition.frozen_at and edition.frozen_at.isoformat(),
-        "approved_by": edition.approved_by,
-        "approved_at": edition.approved_at and edition.approved_at.isoformat(),
-        "period": {
-            "start": edition.period.start.isoformat(),
-            "end": edition.period.end.isoformat(),
-            "timezone": edition.period.timezone,
-        },
-        "subject": edition.subject,
-        "preheader": edition.preheader,
-        "intro": edition.intro,
-        "candidates": edition.candidates,
-        "notes": list(edition.notes),
-        "hidden": sorted(edition.hidden),
-        "stories": [story_document(story) for story in edition.stories],
-    }

@@ -19,8 +19,10 @@ COMMANDS = {
     "rank": ("digest.cli.rank", "Show the candidates in order, and why."),
     "edition": ("digest.cli.edition", "Draft, curate, freeze and approve an edition."),
     "check": ("digest.cli.check", "Look for faults in a mail."),
-    "schedule": ("digest.cli.schedule", "Show which editions come, and when."),
+    "schedule": ("digest.cli.schedule", "Show which editions come, and let them come."),
+    "tick": ("digest.cli.tick", "Do once what the schedule would do now."),
     "send": ("digest.cli.send", "Send an edition, or preview it: --preview."),
+    "audit": ("digest.cli.audit", "Show and verify who did what to editions."),
     "delivery": ("digest.cli.delivery", "See, pause, settle and prove what was sent."),
     "subscribers": ("digest.cli.subscribers", "Import, export and look after the readers."),
     "suppress": ("digest.cli.suppress", "Say whom nobody mails again."),
@@ -107,7 +109,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("\nStopped. What was finished is kept; run it again to go on.", err=True)
+        click.echo("\nStopped. Nothing half-done is kept; run it again to go on.", err=True)
         return INTERRUPTED
     except errors.DigestError as error:
         _tell(error.message, error.hint)

@@ -1,6 +1,7 @@
 """The options that every command takes, and what a command gets from them."""
 
 import datetime as dt
+import getpass
 import os
 import sys
 from collections.abc import Callable
@@ -56,19 +57,24 @@ class Options:
             )
         return project
 
-    def open_app(self, project: "Project | None" = None, *, is_waiting: bool = False) -> "App":
+    def open_app(
+        self, project: "Project | None" = None, *, is_waiting: bool = False, actor: str = ""
+    ) -> "App":
         """Open the project's services with the clock that `--now` asks for.
 
         That clock stands still, unless `is_waiting` says that the command waits for times to come.
+        What is done is done by `actor`, or else by whoever runs the command.
         """
-        from digest.app import App, FixedClock, MovedClock, SystemClock
+        from digest.app import App
+        from digest.clocks import FixedClock, MovedClock, SystemClock
 
         project = project or self.load_project()
         self._start_logging()
         if not self.now:
-            return App(project, SystemClock())
+            return App(project, SystemClock(), actor=actor or _whoami())
         moment = self._moment(project)
-        return App(project, MovedClock(moment) if is_waiting else FixedClock(moment))
+        clock = MovedClock(moment) if is_waiting else FixedClock(moment)
+        return App(project, clock, actor=actor or _whoami())
 
     def output(self) -> "Output":
         """Return where results and notes go."""
@@ -95,6 +101,14 @@ class Options:
         from digest.cli.logs import start_logging
 
         start_logging(self.verbose)
+
+
+def _whoami() -> str:
+    """Return the name under which the audit log keeps what a person does here."""
+    try:
+        return os.environ.get("DIGEST_EDITOR", "").strip() or getpass.getuser()
+    except (KeyError, OSError, ImportError):  # no name belongs to this user's number
+        return ""
 
 
 def common_options(function: Command) -> Command:

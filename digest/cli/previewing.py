@@ -18,7 +18,8 @@ from digest.cli.output import Output
 from digest.cli.tables import audience_lines, edition_line, finding_lines, story_table
 from digest.cli.viewing import write_preview
 from digest.model.editions import Edition
-from digest.services.previews import Preview, report
+from digest.model.subscribers import SubscriberState
+from digest.services.previews import SOMEBODY, Preview, report
 from digest.wholefiles import replace_file
 
 CHECKS_FAILED = 5
@@ -43,7 +44,7 @@ def run(options: Options, chosen: Mapping[str, Any]) -> int:
         else:
             folder = chosen["out"] or _folder(app, preview.edition)
             files = write_preview(app, preview, folder)
-            _show(out, preview, files)
+            _show(app, out, preview, files)
             page = folder / "index.html"
             _open(out, page.absolute().as_uri(), shlex.quote(str(_here(page))), chosen)
     return CHECKS_FAILED if preview.has_errors else 0
@@ -93,7 +94,7 @@ def _serve(options: Options, app: App, out: Output, chosen: Mapping[str, Any]) -
         app=app,
         reopen=lambda: _opened(options, chosen["sample"]),
         make=make,
-        show=lambda preview, files: _show(out, preview, files),
+        show=lambda preview, files: _show(app, out, preview, files),
         out=out,
     )
     _refuse_watched(chosen["out"], live.places())
@@ -134,14 +135,14 @@ def _write_part(preview: Preview, form: str, target: str) -> None:
         replace_file(Path(target), parts[form])
 
 
-def _show(out: Output, preview: Preview, files: Mapping[str, str]) -> None:
+def _show(app: App, out: Output, preview: Preview, files: Mapping[str, str]) -> None:
     edition, variant = preview.edition, preview.variant
     out.document(report(preview, files=files))
     out.line(edition_line(edition))
     out.line()
     out.line(f"  Subject    {variant.subject}  ({len(variant.subject)} characters)")
     out.line(f"  Preheader  {variant.preheader}")
-    out.line(f"  Shown as   {preview.reader} sees it; a preview sends nothing")
+    out.line(f"  Shown as   {_shown_as(app, preview.reader)}; a preview sends nothing")
     for line in audience_lines(preview.audience):
         out.line(line)
     for note in edition.notes:
@@ -157,6 +158,20 @@ def _show(out: Output, preview: Preview, files: Mapping[str, str]) -> None:
     if edition.sha256 not in ("", variant.sha256):
         out.line(f"  Part of    {edition.sha256}, the mail with all stories")
     out.line(f"  Viewer     {_here(Path(files['index.html']))}")
+
+
+def _shown_as(app: App, reader: str) -> str:
+    """Return who sees the mail so, or would if they got any."""
+    found = app.reader(reader)
+    if found is None and reader == SOMEBODY:
+        return f"{reader} sees it"
+    if found is None:
+        return f"{reader} would see it, who is on no list"
+    if app.subscribers.suppression(found.key):
+        return f"{reader} would see it, who is suppressed and gets no mail"
+    if found.state is SubscriberState.LEFT:
+        return f"{reader} would see it, who has left and gets no mail"
+    return f"{reader} sees it"
 
 
 def _here(path: Path) -> Path:

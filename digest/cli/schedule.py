@@ -11,10 +11,10 @@ from digest.cli.options import Options, common_options
 MOST_SHOWN = 520  # ten years
 
 
-@click.group(name="schedule", short_help="Show which editions come, and when.")
+@click.group(name="schedule", short_help="Show which editions come, and let them come.")
 @common_options
 def command() -> None:
-    """Show which editions come, and when."""
+    """Show which editions come, and let them come."""
 
 
 @command.command("show")
@@ -92,3 +92,57 @@ def _offset(at: Any) -> str:
     """Return the offset from UTC, e.g. "+01:00"."""
     text = f"{at:%z}"
     return f"{text[:3]}:{text[3:5]}"
+
+
+@command.command("run")
+@common_options
+@click.pass_obj
+def run(options: Options) -> int:
+    """Let the editions come: collect, draft, remind, and send what is approved, each in its time.
+
+    It may be stopped and started at any time, and run several times at once: what is due is found
+    in the database. Ctrl-C or SIGTERM ends it after what is under way.
+    """
+    import signal
+    import threading
+
+    from digest.app import SCHEDULE
+    from digest.scheduler import open_schedule, ticking, ticks_of, ticks_of_events
+
+    out, over = options.output(), threading.Event()
+    options.verbose = max(options.verbose, 1)  # what a service does stands in its log
+    with options.open_app(options.require_project(), is_waiting=True, actor=SCHEDULE) as app:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: over.set())
+        schedule = open_schedule(app)
+        slot, edition = next(app.editions.timetable(now=app.clock.now()))
+        zone = ZoneInfo(app.project.settings.newsletter.timezone)
+        due = slot.send_at.astimezone(zone)
+        state = str(edition.state) if edition.id else "not drafted"
+        out.note(
+            f"Next: {slot.period.label}, {state}, goes out {due:%a %Y-%m-%d %H:%M} {zone.key}."
+        )
+        with ticking([*ticks_of(app, schedule, over), *ticks_of_events(app)]):
+            over.wait()
+            out.note("Ending after what is under way.")
+    out.note("Nothing comes by itself any more, until it runs again: digest schedule run")
+    return 0
+
+
+@command.command("accept")
+@common_options
+@click.pass_obj
+def accept(options: Options) -> None:
+    """Let a schedule that stands still go on: this clock, machine and database are the right ones.
+
+    It stands still when the clock went back, when the database came from another machine or
+    folder, or is older than what was sent from here. Look first whether an edition that is still
+    to go went out already: digest edition list
+    """
+    from digest.scheduler import open_schedule
+
+    out = options.output()
+    with options.open_app(options.require_project()) as app:
+        open_schedule(app).accept()
+        out.document({"accepted": True})
+        out.line("The schedule goes on here.")

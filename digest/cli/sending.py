@@ -5,12 +5,10 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
-import msgspec
 
 from digest.app import App
 from digest.cli.options import Options
@@ -20,11 +18,10 @@ from digest.cli.tables import count
 from digest.errors import NotApproved, UsageError
 from digest.model.deliveries import Audience, DeliveryReport
 from digest.model.editions import Edition, EditionState
-from digest.services.brakes import Stopped
-from digest.services.sending import HAS_DELIVERIES, RUNNING, require_expected
-from digest.wholefiles import replace_file
+from digest.reports import keep_report, report_document
+from digest.services.brakes import Stopped, require_expected
+from digest.services.sending import HAS_DELIVERIES, RUNNING
 
-REPORTS = Path("var") / "reports"
 PROVIDER_REFUSED, SOME_UNSETTLED, INTERRUPTED = 6, 7, 130
 
 
@@ -78,7 +75,7 @@ def hand_over(app: App, out: Output, edition: Edition) -> int:
     before = app.ledger.report(edition)
     left = before.pending + before.unknown
     stop = threading.Event()
-    with _interruptible(stop, out), progress(out, "readers", left) as advance:
+    with interruptible(stop, out), progress(out, "readers", left) as advance:
         stopped = app.sending.run(
             edition,
             stop=stop,
@@ -87,7 +84,7 @@ def hand_over(app: App, out: Output, edition: Edition) -> int:
             waiting=now_and_then(lambda what: out.note(f"Waiting for {what}.")),
         )
     report = app.ledger.report(edition)
-    path = write_report(app, report)
+    path = keep_report(app.project.root, report)
     out.document(
         {
             **report_document(report),
@@ -100,22 +97,6 @@ def hand_over(app: App, out: Output, edition: Edition) -> int:
     if stopped is not None:
         _tell(out, edition, stopped)
     return _exit_code(report, stopped)
-
-
-def write_report(app: App, report: DeliveryReport) -> Path:
-    """Keep the report with the edition; return its path as seen from the project."""
-    path = REPORTS / f"{report.edition}.json"
-    whole = app.project.root / path
-    whole.parent.mkdir(parents=True, exist_ok=True)
-    encoded = msgspec.json.format(msgspec.json.encode(report_document(report)), indent=2)
-    replace_file(whole, encoded + b"\n")
-    return path
-
-
-def report_document(report: DeliveryReport) -> dict[str, Any]:
-    """Return the report with stable keys, for `--json` and the file kept with the edition."""
-    document: dict[str, Any] = msgspec.to_builtins(report)
-    return {**document, "balanced": report.is_balanced}
 
 
 def show_report(app: App, out: Output, report: DeliveryReport) -> None:
@@ -225,7 +206,7 @@ def _confirm(
 
 
 @contextmanager
-def _interruptible(stop: threading.Event, out: Output) -> Iterator[None]:
+def interruptible(stop: threading.Event, out: Output) -> Iterator[None]:
     """Turn Ctrl-C and SIGTERM into `stop`; a second one ends at once, as always."""
     previous: dict[int, Any] = {}
 

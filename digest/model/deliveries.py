@@ -84,6 +84,8 @@ class Mail:
 
     `html` and `text` hold the tokens of `digest.merging`; a transport fills them, or lets the
     provider do so. `public_url` is where the links of a reader start, without a slash at its end.
+    `is_notice` marks a mail to the newsletter's own editors: it has no list headers, because they
+    are on no list that they could leave, and it is handed over as a test.
     """
 
     newsletter: str
@@ -94,6 +96,7 @@ class Mail:
     text: str
     public_url: str
     list_id: str
+    is_notice: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

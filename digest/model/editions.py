@@ -90,12 +90,16 @@ class Edition:
     comes back. `sha256` is that of the frozen variant for all readers, "" while nothing is frozen,
     and `variants_sha256` covers all variants; both are what `approved_by` approved. `release_at` is
     when the provider sends, once that is planned (None: at once), and `transport` the one it is
-    planned for. `revision` grows with each save; the store refuses to overwrite a newer one.
+    planned for. `reason` says why it is held or skipped, and `held_at` when it was held last: an
+    edition that was once left to people is not held again by itself. `revision` grows with each
+    save; the store refuses to overwrite a newer one.
     """
 
     newsletter: str
     period: Period
     state: EditionState = EditionState.DRAFT
+    reason: str = ""
+    held_at: dt.datetime | None = None
     subject: str = ""
     preheader: str = ""
     intro: str = ""

@@ -11,6 +11,8 @@ class Envelope:
     `sender` and `to` are one mailbox each: an address, or `Name <address>`. `date` is aware UTC.
     `message_id` and `list_id` come without angle brackets. `list_unsubscribe` is the URL that
     RFC 8058 posts to; `unsubscribe_mailto` is an address or a mailto: URL, or "" for none.
+    `is_notice` marks a mail of a program to a person: it has no list headers, and says that nobody
+    has written it (RFC 3834), so that nothing answers by itself.
     """
 
     sender: str
@@ -23,3 +25,4 @@ class Envelope:
     list_unsubscribe: str
     list_id: str
     unsubscribe_mailto: str = ""
+    is_notice: bool = False

@@ -1,6 +1,7 @@
 """Mail addresses: which can be mailed, and when two spellings are one reader."""
 
 import re
+from collections.abc import Iterable, Iterator
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -43,6 +44,22 @@ def address_key(address: str) -> str:
     A server may tell upper from lower case before the @ (RFC 5321, 2.4); none that people use does.
     """
     return address.casefold()
+
+
+def faults_of(addresses: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Yield the number, from 1 on, of each address that cannot be mailed or comes again, and why.
+
+    The words do not repeat the address.
+    """
+    known: dict[str, int] = {}
+    for number, text in enumerate(addresses, 1):
+        try:
+            key = address_key(parse_address(text))
+        except ValueError as error:
+            yield number, f"cannot be used: {error}"
+            continue
+        if known.setdefault(key, number) != number:
+            yield number, f"is the address of number {known[key]} already"
 
 
 def _ascii_domain(address: str) -> str:

@@ -16,6 +16,7 @@ from digest.ports.delivery import (
     Added,
     EventStore,
     Ledger,
+    Marks,
     SubscriberStore,
     Transport,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "Clock",
     "EventStore",
     "Ledger",
+    "Marks",
     "MessageBuilder",
     "Placed",
     "RatedArticle",

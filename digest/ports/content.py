@@ -1,13 +1,13 @@
 """From sources to a rendered edition: the protocols of collecting, storing and rendering."""
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from digest.model.articles import Article, StoredArticle
-from digest.model.editions import Edition, FrozenVariant, Variant
+from digest.model.editions import Edition, EditionState, FrozenVariant, Variant
 from digest.model.messages import Envelope
 from digest.model.sources import Fetched, SourceState
 
@@ -163,8 +163,20 @@ class Store(Protocol):
     def edition(self, newsletter: str, label: str) -> Edition | None:
         """Return the stored edition, or None."""
 
-    def editions(self, newsletter: str) -> list[Edition]:
-        """Return all stored editions, newest period first."""
+    def editions(
+        self,
+        newsletter: str,
+        *,
+        states: Collection[EditionState] | None = None,
+        has_stories: bool = True,
+    ) -> list[Edition]:
+        """Return the stored editions, newest period first.
+
+        Args:
+            newsletter: Its slug.
+            states: Only those that stand there; None for all.
+            has_stories: False leaves their stories out, which takes a tenth of the time.
+        """
 
     def save_edition(self, edition: Edition) -> Edition:
         """Insert or update an edition with its stories; return it with `id` and new `revision`.

@@ -331,3 +331,21 @@ class EventStore(Protocol):
 
     def tidy(self, *, now: dt.datetime) -> None:
         """Delete raw reports of 14 days ago and events of 90 days ago; states stay."""
+
+
+class Marks(Protocol):
+    """What schedulers remember by name; all processes see the same. See `Store`."""
+
+    def get(self, name: str) -> tuple[dt.datetime, str] | None:
+        """Return when the mark was set, aware UTC, and its value; None if it never was."""
+
+    def put(self, name: str, at: dt.datetime, value: str = "") -> None:
+        """Set the mark."""
+
+    def claim(
+        self, name: str, at: dt.datetime, *, every: dt.timedelta | None = None, value: str = ""
+    ) -> bool:
+        """Set the mark if there is none, or if the last one is `every` old; tell whether that was.
+
+        Of several callers at one time, one is told so.
+        """

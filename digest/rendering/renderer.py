@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 from jinja2 import Environment
 
 from digest.errors import RenderError
-from digest.merging import TOKENS, compile_variant, count_tokens, hash_parts
+from digest.merging import TOKENS, compile_variant, count_tokens, hash_parts, shown_text
 from digest.model.editions import Edition, Variant
+from digest.model.notices import Notice
 from digest.rendering.environment import make_environment, render_template
 from digest.rendering.finishing import finished
 from digest.rendering.inlining import inline
@@ -102,6 +104,34 @@ class MailRenderer:
                 hint='Show tokens and marks only where mail.mode is "mail".',
             )
         return page
+
+    def render_notice(self, edition: Edition, notice: Notice) -> tuple[str, str]:
+        """Return HTML and text of a notice to an editor about `edition`, in the theme of its mail.
+
+        Notices are in English, like the pages that they lead to.
+
+        Raises:
+            ConfigError: There is no such theme.
+            RenderError: A template is broken.
+        """
+        values = self._values(edition, "mail")
+        shown = replace(
+            notice,
+            title=shown_text(notice.title),
+            lines=tuple(shown_text(line) for line in notice.lines),
+        )
+        mail = replace(
+            values["mail"],
+            language="en",
+            direction="ltr",
+            start="left",
+            end="right",
+            subject=shown_text(notice.subject),
+            preheader=" ".join(shown.lines[:1]),
+        )
+        values |= {"mail": mail, "notice": shown}
+        html = finished(inline(self._page("notice.html.j2", values)))
+        return html, _tidied(render_template(self._environment, "notice.txt.j2", values))
 
     def _page(self, template: str, values: Mapping[str, Any]) -> str:
         """Return the rendered HTML without the empty lines that macros leave."""

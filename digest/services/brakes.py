@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from digest.errors import ConfigError
+from digest.errors import ConfigError, NotApproved
 from digest.model.deliveries import DeliveryState
 from digest.ports import Clock, Ledger
 from digest.settings import DeliverySettings
@@ -13,6 +13,7 @@ from digest.settings import DeliverySettings
 ENOUGH = 500  # outcomes before a share of them says anything
 MAX_BOUNCED = 0.05
 MAX_COMPLAINED = 0.001
+TOLERANCE = 0.02  # of the expected number of readers
 LOOK_EVERY = dt.timedelta(seconds=10)
 # The days that a new sending address takes to be trusted, and what it may send on the first and
 # the last of them: the same growth every day in between.
@@ -32,6 +33,20 @@ class Stopped:
     kind: str
     reason: str
     hint: str = ""
+
+
+def require_expected(planned: int, expected: int) -> None:
+    """Raise unless the audience is as large as whoever sends it believes.
+
+    Raises:
+        NotApproved: It is more than 2 % off; nothing was planned.
+    """
+    if abs(planned - expected) > expected * TOLERANCE:
+        raise NotApproved(
+            f"{planned:,} readers would get it, and {expected:,} were expected: more than "
+            f"{TOLERANCE:.0%} off. Nothing was planned.",
+            hint="Look at the audience (digest send --preview), then give the number it shows.",
+        )
 
 
 def alarm(events: Mapping[str, int]) -> str:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from digest.curation import Curation
 from digest.errors import NotFound, UsageError
 from digest.model.articles import RankedArticle, StoredArticle
-from digest.model.editions import EditionState, Period
+from digest.model.editions import SENT_STATES, Edition, EditionState, Period
 from digest.ports import Store
 from digest.ranking import HISTORY, hold_back, is_news, measure_priors, rank
 from digest.settings import Settings
 
 GIVES_BACK = frozenset({EditionState.HELD, EditionState.SKIPPED, EditionState.CANCELLED})
+NEVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
 class Candidates:
@@ -40,12 +41,30 @@ class Candidates:
         return hold_back(ranked, self._settings.edition.max_per_source, hidden=hidden)
 
     def own(self, period: Period, *, now: dt.datetime) -> list[StoredArticle]:
-        """Return the period's articles, and those that held or skipped editions give back."""
-        start = period.start
-        for edition in self._store.editions(self._newsletter):
-            if edition.period.end == start and edition.state in GIVES_BACK:
-                start = edition.period.start
-        return self._fresh(start, period.end, at=min(now, period.end))
+        """Return the articles that this edition may have and no other one that goes out.
+
+        Those are its period's. Of the periods right before it they are all that held, skipped and
+        cancelled editions give back, and what was first seen after an edition that is sent was
+        drafted last: its week may have gone on.
+        """
+        at = min(now, period.end)
+        found = self._fresh(period.start, period.end, at=at)
+        editions = self._store.editions(self._newsletter, has_stories=False)
+        start, closed_at = period.start, NEVER
+        for edition in editions:  # newest first
+            if edition.period.end != start:
+                continue
+            closed = _closed_at(edition)
+            if closed is None and edition.state not in GIVES_BACK:
+                break  # it is still to come
+            closed_at = max(closed_at, closed or NEVER)
+            if start <= min(closed_at, self._oldest(at)):
+                break  # all before was in time for a mail, or is too old
+            start = edition.period.start
+            found += self._handed_on(edition.period, closed_at, at=at)
+        mine = next((e for e in editions if e.period.label == period.label), None)
+        until = _closed_at(mine) if mine else None
+        return [c for c in found if until is None or c.first_seen_at <= until]
 
     def earlier(self, period: Period, *, now: dt.datetime) -> list[StoredArticle]:
         """Return what a thin week is widened by: all that is not too old, whatever its period."""
@@ -103,11 +122,31 @@ class Candidates:
     def _fresh(
         self, start: dt.datetime, end: dt.datetime, *, at: dt.datetime
     ) -> list[StoredArticle]:
-        oldest = self._oldest(at)
-        found = self._store.candidates(start, end)
-        return [
-            c for c in found if is_news(c, since=oldest) and c.article.source not in self._left_out
-        ]
+        return [c for c in self._store.candidates(start, end) if self._is_fresh(c, at=at)]
+
+    def _handed_on(
+        self, period: Period, closed_at: dt.datetime, *, at: dt.datetime
+    ) -> list[StoredArticle]:
+        """Return what an earlier period leaves: what was first seen after `closed_at`.
+
+        A draft that was made before its week ended makes no article of that week too old.
+        """
+        found = []
+        for c in self._store.candidates(period.start, period.end):
+            is_late = NEVER < closed_at < c.first_seen_at < period.end
+            seen_by = min(at, period.end) if is_late else at
+            if c.first_seen_at > closed_at and self._is_fresh(c, at=seen_by):
+                found.append(c)
+        return found
+
+    def _is_fresh(self, found: StoredArticle, *, at: dt.datetime) -> bool:
+        is_left_out = found.article.source in self._left_out
+        return not is_left_out and is_news(found, since=self._oldest(at))
 
     def _oldest(self, at: dt.datetime) -> dt.datetime:
         return at - dt.timedelta(days=self._settings.edition.max_age_days)
+
+
+def _closed_at(edition: Edition) -> dt.datetime | None:
+    """Return when an edition that is sent took its last articles; None for any other."""
+    return edition.drafted_at if edition.state in SENT_STATES else None

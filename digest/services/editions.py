@@ -19,6 +19,7 @@ from digest.services.candidates import Candidates
 from digest.settings import Settings
 from digest.timetable import Slot, timetable
 
+LONGEST_REASON = 300  # characters
 FINISHED = SENT_STATES | {EditionState.SKIPPED, EditionState.CANCELLED}
 OPEN = frozenset({EditionState.DRAFT, EditionState.HELD})
 THIN_WEEK = {
@@ -62,7 +63,7 @@ class EditionService:
         Raises:
             UsageError: `label` names no period.
         """
-        stored = self._store.editions(self._newsletter)
+        stored = self.standings()
         known = [edition.period for edition in stored]
         schedule, timezone = self._settings.schedule, self._settings.newsletter.timezone
         if label:
@@ -73,9 +74,9 @@ class EditionService:
     def timetable(self, *, now: dt.datetime) -> Iterator[tuple[Slot, Edition]]:
         """Yield what comes from the due edition on, without end, each with its edition.
 
-        One that is not drafted yet comes as an edition without stories.
+        The editions come without their stories; one that is not drafted yet has no id.
         """
-        stored = {edition.period.label: edition for edition in self.all()}
+        stored = {edition.period.label: edition for edition in self.standings()}
         slots = timetable(
             now,
             self._settings.schedule,
@@ -94,6 +95,10 @@ class EditionService:
     def all(self) -> list[Edition]:
         """Return all stored editions, newest period first."""
         return self._store.editions(self._newsletter)
+
+    def standings(self, *states: EditionState) -> list[Edition]:
+        """Return the stored editions without their stories, newest first: all, or of `states`."""
+        return self._store.editions(self._newsletter, states=states or None, has_stories=False)
 
     # Candidates
 
@@ -118,6 +123,16 @@ class EditionService:
         if stored is not None:
             return stored
         return self._drafted(Edition(newsletter=self._newsletter, period=period), now=now)
+
+    def automatic(self, edition: Edition, *, now: dt.datetime) -> Edition:
+        """Return what the ranking alone would make of the edition's week now; stores nothing."""
+        blank = Edition(newsletter=self._newsletter, period=edition.period)
+        return self._drafted(blank, now=now)
+
+    def last_sent(self, *, before: Period) -> Edition | None:
+        """Return the newest edition before that period that readers may have, or None."""
+        found = self._store.editions(self._newsletter, states=SENT_STATES)
+        return next((e for e in found if e.period.end <= before.start), None)
 
     def draft(self, label: str, *, now: dt.datetime) -> Edition:
         """Draft the edition from the ranking and store it; what editors decided stays.
@@ -199,6 +214,37 @@ class EditionService:
             f"{max(rules.minimum_stories, 1)}: {THIN_WEEK[rules.thin_week]}. Nothing was changed.",
             hint=f"{hint}.",
         )
+
+    # Whether it goes
+
+    def hold(self, label: str, *, reason: str, now: dt.datetime) -> Edition:
+        """Keep the edition from going until people decide; store it.
+
+        A frozen or approved one loses its frozen mail and its approval.
+
+        Raises:
+            UsageError: It is planned or later, or does not go anyway.
+        """
+        return self._aside(label, EditionState.HELD, reason=reason, now=now)
+
+    def skip(self, label: str, *, reason: str, now: dt.datetime) -> Edition:
+        """Let the edition not go at all, for the reason given; store it.
+
+        Raises:
+            UsageError: There is no reason, or it is planned or later, or does not go anyway.
+        """
+        if not clean_text(reason):
+            raise UsageError("To skip an edition needs a reason; nothing was changed.")
+        return self._aside(label, EditionState.SKIPPED, reason=reason, now=now)
+
+    def _aside(self, label: str, state: EditionState, *, reason: str, now: dt.datetime) -> Edition:
+        edition = self._open(self.compose(label, now=now))
+        reason = clean_text(reason, limit=LONGEST_REASON)
+        held_at = now if state is EditionState.HELD else edition.held_at
+        aside = replace(edition, state=state, reason=reason, held_at=held_at)
+        saved = self._store.save_edition(aside)
+        log.info("edition_set_aside", edition=saved.period.label, state=str(state))
+        return saved
 
     # Curating
 

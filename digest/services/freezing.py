@@ -27,6 +27,7 @@ from digest.normalising.text import clean_text
 from digest.ports import Renderer, Store
 from digest.services.editions import OPEN, EditionService
 
+REOPENABLE = curation.FIXED | {EditionState.HELD, EditionState.SKIPPED}
 NAMED_FINDINGS = 5
 LONGEST_NAME = 100  # characters
 
@@ -46,9 +47,11 @@ class FreezingService:
         minimum: The fewest stories of a mail for some topics; see `curation.stories_for`.
         findings: What the checks find in an edition's mail, the ignored left out.
         choices: Returns the readers' choices of topics as they are now.
+        last_editor: Returns for a label who changed that edition last, who may then not approve
+            it; None where they may.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each is a seam
         self,
         store: Store,
         editions: EditionService,
@@ -57,6 +60,7 @@ class FreezingService:
         minimum: int,
         findings: Callable[[Edition, Variant], Sequence[Finding]],
         choices: Callable[[], Choices],
+        last_editor: Callable[[str], str] | None = None,
     ) -> None:
         self._store = store
         self._editions = editions
@@ -64,6 +68,7 @@ class FreezingService:
         self._minimum = minimum
         self._findings = findings
         self._choices = choices
+        self._last_editor = last_editor
 
     # Freezing
 
@@ -89,6 +94,7 @@ class FreezingService:
         frozen = replace(
             edition,
             state=EditionState.FROZEN,
+            reason="",
             sha256=variants[0].variant.sha256,
             variants_sha256=hash_variants(variants),
             frozen_at=now,
@@ -137,7 +143,7 @@ class FreezingService:
 
         Raises:
             UsageError: The name is blank, or the edition is not frozen.
-            NotApproved: The stored mail is not the one that was frozen.
+            NotApproved: The stored mail is not the one that was frozen, or it takes somebody else.
             Conflict: Somebody changed the edition meanwhile; nothing is approved.
         """
         name = clean_text(by, limit=LONGEST_NAME)
@@ -146,24 +152,36 @@ class FreezingService:
         edition = self._editions.compose(label, now=now)
         if edition.state is not EditionState.FROZEN:
             raise _not_to_approve(edition)
+        self._require_somebody_else(edition, name)
         self._require_intact(edition)
         approved = replace(edition, state=EditionState.APPROVED, approved_by=name, approved_at=now)
         saved = self._store.save_edition(approved)
         log.info("edition_approved", edition=saved.period.label, sha256=saved.sha256)
         return saved
 
+    def _require_somebody_else(self, edition: Edition, name: str) -> None:
+        last = self._last_editor(edition.period.label) if self._last_editor else ""
+        if last and last.casefold() == name.casefold():
+            raise NotApproved(
+                f"{name} changed {edition.period.label} last, and schedule.two_people asks for "
+                "somebody else. Nothing was approved.",
+                hint="Let another editor look at it and approve it.",
+            )
+
     def reopen(self, label: str, *, now: dt.datetime) -> Edition:
-        """Make a frozen or approved edition a draft again; its frozen mails are deleted.
+        """Make an edition a draft again that is frozen, approved, held or skipped.
+
+        Its frozen mails are deleted.
 
         Raises:
-            UsageError: It is neither frozen nor approved.
+            UsageError: It is a draft already, or readers may have it.
             Conflict: Somebody changed the edition meanwhile; nothing is reopened.
         """
         edition = self._editions.compose(label, now=now)
-        if edition.state not in curation.FIXED:
+        if edition.state not in REOPENABLE:
             raise UsageError(
-                f"Only a frozen or approved edition is reopened, and {edition.period.label} is "
-                f"{_standing(edition)}. Nothing was changed.",
+                "Only an edition that is frozen, approved, held or skipped is reopened, and "
+                f"{edition.period.label} is {_standing(edition)}. Nothing was changed.",
                 hint="See: digest edition show",
             )
         saved = self._store.save_edition(curation.reopened(edition))

@@ -14,7 +14,6 @@ import structlog
 from digest.errors import (
     ConfigError,
     HeldElsewhere,
-    NotApproved,
     NothingToSend,
     TransportError,
     UsageError,
@@ -34,7 +33,7 @@ from digest.model.deliveries import (
 from digest.model.editions import Edition, EditionState, FrozenVariant, Variant
 from digest.periods import is_first_of_month, send_at
 from digest.ports import Clock, Ledger, Store, Transport
-from digest.services.brakes import Stopped, largest_batch
+from digest.services.brakes import Stopped, largest_batch, require_expected
 from digest.services.handing_over import Run, Tools
 from digest.services.mails import mail
 from digest.services.settling import Asker, call_back
@@ -44,7 +43,6 @@ from digest.tokens import Tokens
 HOLD = "send"  # the name under which one run at a time hands over
 SHORTEST_HOLD = 15  # minutes; cancelling works until ten before the release
 FURTHEST = dt.timedelta(hours=71)  # providers take a release time at most three days ahead
-TOLERANCE = 0.02  # of the expected number of readers
 PREVIEW_TOKEN = "preview"  # noqa: S105  # leads to pages that only show
 RUNNING = frozenset({EditionState.PLANNED, EditionState.SENDING, EditionState.PAUSED})
 HAS_DELIVERIES = RUNNING | {EditionState.DONE, EditionState.ATTENTION, EditionState.CANCELLED}
@@ -86,6 +84,14 @@ class SendingService:
         self._settings = settings
 
     # Planning
+
+    def ahead(self) -> dt.timedelta:
+        """Return how long before its send time an edition is handed over.
+
+        Raises:
+            ConfigError: `sendgrid.hold_minutes` is too short to be of use.
+        """
+        return self._hold() or dt.timedelta()
 
     def release_at(self, edition: Edition, *, may_hold: bool) -> dt.datetime | None:
         """Return when the provider would send what is handed over now; None for at once.
@@ -375,20 +381,6 @@ class SendingService:
         label, letter = edition.period.label, self._settings.newsletter
         frozen = self._frozen(edition)
         return {found.key: mail(letter, label, found.variant) for found in frozen}
-
-
-def require_expected(planned: int, expected: int) -> None:
-    """Raise unless the audience is as large as whoever sends it believes.
-
-    Raises:
-        NotApproved: It is more than 2 % off; nothing was planned.
-    """
-    if abs(planned - expected) > expected * TOLERANCE:
-        raise NotApproved(
-            f"{planned:,} readers would get it, and {expected:,} were expected: more than "
-            f"{TOLERANCE:.0%} off. Nothing was planned.",
-            hint="Look at the audience (digest send --preview), then give the number it shows.",
-        )
 
 
 def _id(edition: Edition) -> int:

@@ -29,6 +29,10 @@ class EventStatements:
     """
 
     def __init__(self, database: Database) -> None:
+        self._name_what_is_known()
+        self._name_changes(database)
+
+    def _name_what_is_known(self) -> None:
         self.tries = (
             sa.select(
                 batches.c.edition_id,
@@ -79,6 +83,7 @@ class EventStatements:
         )
         """Select those of `keys` that are on a list, each with its address."""
 
+    def _name_changes(self, database: Database) -> None:
         self.add = database.insert(events).on_conflict_do_nothing(index_elements=["key"])
         """Store events; what another process has stored meanwhile stays as it is."""
 

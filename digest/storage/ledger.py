@@ -25,6 +25,7 @@ from digest.model.deliveries import (
 )
 from digest.model.editions import Edition, EditionState
 from digest.storage import accounts, rows, statements
+from digest.storage.audit import Audit
 from digest.storage.batchwork import (
     change_edition,
     close_attempt,
@@ -51,8 +52,8 @@ MARK_BYTES = 9
 class SqlLedger:
     """See `digest.ports.Ledger` for the promises of each method."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, audit: Audit | None = None) -> None:
+        self._database, self._audit = database, audit
         self._reading, self._writing = database.reading, database.writing
 
     # Planning
@@ -95,12 +96,20 @@ class SqlLedger:
             )
             if confirm is not None:
                 confirm(audience)
+            if self._audit is not None:
+                told = f"{audience.planned} of {audience.candidates} readers"
+                self._audit.record(
+                    connection, edition.newsletter, edition.period.label, "planned", [told]
+                )
             return audience
 
     def change_state(self, edition_id: int, states: Iterable[str], to: str) -> bool:
         """Bring the edition from one of `states` to `to`."""
         with self._writing() as connection:
-            return change_edition(connection, edition_id, states, to)
+            changed = change_edition(connection, edition_id, states, to)
+            if changed and self._audit is not None:
+                self._audit.record_state(connection, edition_id)
+            return changed
 
     def finish(self, edition_id: int) -> bool:
         """Bring an edition whose batches are all settled to done, or to attention.
@@ -108,7 +117,10 @@ class SqlLedger:
         One that had ended, and of which a batch is planned again, becomes paused.
         """
         with self._writing() as connection:
-            return finish_edition(connection, edition_id)
+            changed = finish_edition(connection, edition_id)
+            if changed and self._audit is not None:
+                self._audit.record_state(connection, edition_id)
+            return changed
 
     def state(self, edition_id: int) -> str:
         """Return where the edition stands."""

@@ -1,7 +1,7 @@
 """The store: every public method is one transaction on the database."""
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 import sqlalchemy as sa
 
+from digest import differences
 from digest.errors import Conflict, NotFound
 from digest.model.articles import StoredArticle
 from digest.model.editions import SENT_STATES, Edition, EditionState, FrozenVariant
@@ -17,6 +18,7 @@ from digest.normalising.article import merged
 from digest.normalising.urls import article_key
 from digest.ports import AddReport, Placed, RatedArticle
 from digest.storage import delivery_tables, rows, tables
+from digest.storage.audit import Audit
 from digest.storage.database import Database, open_database
 
 Item = TypeVar("Item")
@@ -32,8 +34,8 @@ def open_store(url: str) -> "SqlStore":
 class SqlStore:
     """See `digest.ports.Store` for the promises of each method."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, audit: Audit | None = None) -> None:
+        self._database, self._audit = database, audit
         self._reading, self._writing = database.reading, database.writing
         self._insert = database.insert
 
@@ -242,27 +244,22 @@ class SqlStore:
         )
         return found[0] if found else None
 
-    def editions(self, newsletter: str) -> list[Edition]:
-        """Return all stored editions, newest period first."""
-        return self._editions(tables.editions.c.newsletter == newsletter)
+    def editions(
+        self,
+        newsletter: str,
+        *,
+        states: Collection[EditionState] | None = None,
+        has_stories: bool = True,
+    ) -> list[Edition]:
+        """Return the stored editions, newest period first."""
+        where = [tables.editions.c.newsletter == newsletter]
+        if states is not None:
+            where.append(tables.editions.c.state.in_([str(state) for state in states]))
+        return self._editions(*where, has_stories=has_stories)
 
-    def _editions(self, *where: sa.ColumnElement[bool]) -> list[Edition]:
-        query = (
-            sa.select(tables.editions)
-            .where(*where)
-            .order_by(tables.editions.c.period_end_at.desc())
-        )
-        parts = (
-            sa.select(tables.stories.c.edition_id, tables.stories.c.story)
-            .join(tables.editions)
-            .where(*where)
-            .order_by(tables.stories.c.edition_id, tables.stories.c.position)
-        )
+    def _editions(self, *where: sa.ColumnElement[bool], has_stories: bool = True) -> list[Edition]:
         with self._reading() as connection:
-            found: dict[int, list[Any]] = {}
-            for row in connection.execute(parts):
-                found.setdefault(row.edition_id, []).append(row.story)
-            return [rows.to_edition(row, found) for row in connection.execute(query)]
+            return _load(connection, *where, has_stories=has_stories)
 
     def save_edition(self, edition: Edition) -> Edition:
         """Insert or update an edition with its stories; raise Conflict for an old revision."""
@@ -289,6 +286,20 @@ class SqlStore:
             return [rows.to_variant(row) for row in connection.execute(query)]
 
     def _save(self, connection: sa.Connection, edition: Edition) -> Edition:
+        """Save the edition and its stories, and note in the audit log what that changed."""
+        is_known = self._audit is not None and edition.id is not None
+        before = _load(connection, tables.editions.c.id == edition.id) if is_known else []
+        saved = self._replace(connection, edition)
+        if self._audit is not None:
+            was = before[0] if before else None
+            action, details = differences.action(was, saved), differences.changes(was, saved)
+            if details or action != "changed":
+                self._audit.record(
+                    connection, saved.newsletter, saved.period.label, action, details
+                )
+        return saved
+
+    def _replace(self, connection: sa.Connection, edition: Edition) -> Edition:
         values = rows.edition_values(edition) | {"revision": edition.revision + 1}
         if edition.id is None:
             statement = self._insert(tables.editions).values(**values).on_conflict_do_nothing()
@@ -312,6 +323,25 @@ class SqlStore:
             story_rows = rows.story_values(edition_id, edition.stories)
             connection.execute(sa.insert(tables.stories), story_rows)
         return replace(edition, id=edition_id, revision=edition.revision + 1)
+
+
+def _load(
+    connection: sa.Connection, *where: sa.ColumnElement[bool], has_stories: bool = True
+) -> list[Edition]:
+    """Return the editions, newest period first."""
+    query = (
+        sa.select(tables.editions).where(*where).order_by(tables.editions.c.period_end_at.desc())
+    )
+    parts = (
+        sa.select(tables.stories.c.edition_id, tables.stories.c.story)
+        .join(tables.editions)
+        .where(*where)
+        .order_by(tables.stories.c.edition_id, tables.stories.c.position)
+    )
+    found: dict[int, list[Any]] = {}
+    for row in connection.execute(parts) if has_stories else ():
+        found.setdefault(row.edition_id, []).append(row.story)
+    return [rows.to_edition(row, found) for row in connection.execute(query)]
 
 
 def _without_variants(edition: Edition) -> sa.Delete:

@@ -118,3 +118,28 @@ stories = sa.Table(
     sa.Column("story", sa.JSON, nullable=False),
     sa.UniqueConstraint("edition_id", "article_id"),
 )
+
+# What was done to editions, and by whom: rows are only added, each with the hash of the last.
+audit = sa.Table(
+    "audit",
+    metadata,
+    new_id(),
+    sa.Column("newsletter", sa.Text, nullable=False),
+    sa.Column("edition", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("details", sa.JSON, nullable=False),
+    sa.Column("previous", sa.Text, nullable=False),
+    sa.Column("hash", sa.Text, nullable=False, unique=True),
+    sa.Index("ix_audit_edition", "newsletter", "edition"),
+)
+
+# What a scheduler remembers between two ticks, by name.
+marks = sa.Table(
+    "marks",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("value", sa.Text, nullable=False),
+)

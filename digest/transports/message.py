@@ -26,6 +26,7 @@ MAX_NAME = 100
 MAX_SUBJECT = 200
 MAX_LINE = 78
 MAX_WORD = 60
+AUTO_SUBMITTED = "auto-generated"  # RFC 3834, 5.2
 MAX_URI = 900  # a header line ends at 998 bytes (RFC 5322, 2.1.1) and a URI cannot be folded
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -62,7 +63,10 @@ def build_message(envelope: Envelope) -> bytes:
     message["Subject"] = _words("Subject", subject).encode(maxlinelen=MAX_LINE)
     message["Date"] = format_datetime(envelope.date.astimezone(dt.UTC))
     message["Message-ID"] = f"<{_matching(_ADDRESS, envelope.message_id, 'Message-ID')}>"
-    _add_list_headers(message, envelope)
+    if envelope.is_notice:
+        message["Auto-Submitted"] = AUTO_SUBMITTED
+    else:
+        _add_list_headers(message, envelope)
     message["MIME-Version"] = "1.0"
     message["Content-Type"] = f'multipart/alternative; boundary="{_boundary(envelope)}"'
     message.attach(_part(envelope.text, "plain"))

@@ -33,7 +33,7 @@ from digest.transports.per_reader import ReaderMessages
 from digest.transports.plugins import TransportContext
 
 FOLDER = "outbox"
-TESTS = "tests"
+TESTS, NOTICES = "tests", "notices"
 CONTENTS = "batch.json"
 """Names the readers of a batch by number, beside their mails; it is what an acceptance rests on."""
 
@@ -41,7 +41,9 @@ KEPT_APART = 8  # mails that are kept taken apart: the variants that are sent si
 
 
 class OutboxTransport:
-    """Writes `EDITION/batch-N/READER.eml` below a folder; test mails go to `tests/` there.
+    """Writes `EDITION/batch-N/READER.eml` below a folder.
+
+    Test mails go to `tests/` there, and notices to editors to `notices/`.
 
     The folders of batches are readable by their owner only: they hold addresses.
     """
@@ -126,8 +128,9 @@ class OutboxTransport:
     def _submit_test(
         self, handover: Handover, messages: ReaderMessages, date: dt.datetime
     ) -> Outcome:
-        """Write test mails into a folder of their own, however often they are asked for."""
-        with _passing_folder(self._folder / TESTS, f".{date:%Y%m%dT%H%M%SZ}-") as written:
+        """Write what is no delivery into a folder of its own, however often it is asked for."""
+        place = NOTICES if handover.mail.is_notice else TESTS
+        with _passing_folder(self._folder / place, f".{date:%Y%m%dT%H%M%SZ}-") as written:
             final = written.with_name(written.name[1:])  # as nobody else's as the passing name
             for number, reader in enumerate(handover.readers, 1):
                 own = f"{final.name}-{number}"
@@ -135,7 +138,7 @@ class OutboxTransport:
             if not handover.may_send():
                 return Unsent()
             written.rename(final)
-        return Accepted(reference=f"{TESTS}/{final.name}")
+        return Accepted(reference=f"{place}/{final.name}")
 
     def _place(self, handover: Handover) -> Path:
         return self._folder / handover.mail.edition / f"batch-{handover.batch}"

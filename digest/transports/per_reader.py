@@ -68,6 +68,7 @@ class ReaderMessages:
                 message_id=f"{mail.edition}.{serial}.{self.fingerprint}@{mail.list_id}",
                 list_unsubscribe=links["unsubscribe_url"],
                 list_id=mail.list_id,
+                is_notice=mail.is_notice,
             )
         )
 

@@ -21,6 +21,7 @@ from digest.model.deliveries import Addressee, Handover, Mail
 from digest.model.editions import Variant
 from digest.normalising.text import header_text
 from digest.normalising.urls import web_link
+from digest.transports.message import AUTO_SUBMITTED
 
 MAX_READERS = 1_000
 MAX_SUBJECT = 200
@@ -29,7 +30,7 @@ MAX_SENDER = 100
 MAX_FRAMES = 64  # mails that are kept ready; each is as large as the mail
 MAX_TAGS = 1_000
 
-CATEGORY, TEST_CATEGORY = "digest", "digest-test"
+CATEGORY, TEST_CATEGORY, NOTICE_CATEGORY = "digest", "digest-test", "digest-notice"
 
 # Everything that RFC 5322 (3.2.3) allows without quotes: no blank, quote, bracket, colon or
 # backslash, so it needs no escaping in JSON and cannot hold a tag. A request of a thousand is
@@ -55,7 +56,10 @@ class BadReader(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """A mail as JSON, and what stands between the values of each reader."""
+    """A mail as JSON, and what stands between the values of each reader.
+
+    A notice has no link to leave by: its `before_link` and `after_link` are "".
+    """
 
     mail: bytes
     after_name: str
@@ -114,15 +118,17 @@ def _people(frame: _Frame, readers: Sequence[Addressee], *, is_plain: bool, is_t
     """Return the personalizations. Fragments are four times quicker than json.dumps."""
     after_name, before_token = frame.after_name, frame.before_token
     before_link, after_link = frame.before_link, frame.after_link
+    is_listed = before_link != ""
     people = []
     for reader in readers:
         address, token = reader.address, reader.token
         name = _name(reader.first_name) if reader.first_name else ""
         in_html = "" if is_plain else f"{frame.before_html_address}{escape(address)}"
+        link = f"{before_link}{token}{after_link}" if is_listed else '"}'
         number = "" if is_test else f',"custom_args":{{"rid":"{reader.subscriber_id}"}}'
         people.append(
             f'{{"to":[{{"email":"{address}"{name}{after_name}{address}{in_html}'
-            f"{before_token}{token}{before_link}{token}{after_link}{number}}}"
+            f"{before_token}{token}{link}{number}}}"
         )
     return ",".join(people).encode("ascii")
 
@@ -181,23 +187,41 @@ def _make_frame(mail: Mail, is_plain: bool, is_test: bool) -> _Frame:
         "from": _sender(mail.sender),
         "subject": subject,
         "content": [{"type": "text/plain", "value": text}, {"type": "text/html", "value": html}],
-        "headers": {"List-Id": header_text(f"<{mail.list_id}>")},
-        "categories": [TEST_CATEGORY if is_test else CATEGORY],
+        "headers": _headers(mail),
+        "categories": [_category(mail, is_test)],
         "tracking_settings": _TRACKING,
     }
-    link = web_link(reader_links(mail.public_url, mail.edition, tags.token)["unsubscribe_url"])
-    before, after = encode_basestring_ascii(f"<{link}>")[1:-1].split(tags.token)
-    post = ""
-    if link.startswith("https:"):  # one click is only defined over https (RFC 8058, 3.1)
-        post = ',"List-Unsubscribe-Post":"List-Unsubscribe=One-Click"'
+    before_link, after_link = ("", "") if mail.is_notice else _around_token(mail, tags.token)
     return _Frame(
         mail=_json(message)[:-1].encode("ascii"),
         after_name=f'}}],"substitutions":{{"{tags.address}":"',
         before_html_address=f'","{tags.html_address}":"',
         before_token=f'","{tags.token}":"',
-        before_link=f'"}},"headers":{{"List-Unsubscribe":"{before}',
-        after_link=f'{after}"{post}}}',
+        before_link=before_link,
+        after_link=after_link,
     )
+
+
+def _headers(mail: Mail) -> dict[str, str]:
+    if mail.is_notice:
+        return {"Auto-Submitted": AUTO_SUBMITTED}
+    return {"List-Id": header_text(f"<{mail.list_id}>")}
+
+
+def _category(mail: Mail, is_test: bool) -> str:
+    if mail.is_notice:
+        return NOTICE_CATEGORY
+    return TEST_CATEGORY if is_test else CATEGORY
+
+
+def _around_token(mail: Mail, tag: str) -> tuple[str, str]:
+    """Return what stands before and behind a reader's token in the headers to leave by."""
+    link = web_link(reader_links(mail.public_url, mail.edition, tag)["unsubscribe_url"])
+    before, after = encode_basestring_ascii(f"<{link}>")[1:-1].split(tag)
+    post = ""
+    if link.startswith("https:"):  # one click is only defined over https (RFC 8058, 3.1)
+        post = ',"List-Unsubscribe-Post":"List-Unsubscribe=One-Click"'
+    return f'"}},"headers":{{"List-Unsubscribe":"{before}', f'{after}"{post}}}'
 
 
 def _json(value: object) -> str:

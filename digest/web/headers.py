@@ -26,7 +26,9 @@ _DEFAULTS: Mapping[str, str] = {
     "X-Frame-Options": "DENY",
     "X-Robots-Tag": "noindex",
 }
-_PLACES = frozenset({"archive", "favicon.ico", "health", "hooks", "media", "preferences", "u"})
+_PLACES = frozenset(
+    {"archive", "desk", "favicon.ico", "health", "hooks", "media", "preferences", "u"}
+)
 _STYLE = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
 
 log = structlog.get_logger(__name__)

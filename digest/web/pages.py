@@ -20,6 +20,7 @@ _WORDS: Mapping[int, tuple[str, str]] = {
         "There is nothing here",
         "If you followed a link from a mail, open it there again, or copy all of it.",
     ),
+    410: ("This link has run out", "Its edition is long over. The next one brings a new link."),
     405: ("This page can only be looked at", "Nothing was changed."),
     408: ("That took too long", "Nothing was changed. Try it again."),
     413: ("That is too much", "Nothing was changed."),
@@ -46,7 +47,7 @@ class Pages:
         )
         self._environment.globals["newsletter"] = newsletter
 
-    def page(self, template: str, status: int = 200, **values: str | bool) -> Response:
+    def page(self, template: str, status: int = 200, **values: object) -> Response:
         """Return the answer that shows a template; its form, if any, leads to its own address."""
         html = self._environment.get_template(template).render(values)
         headers = {"Content-Security-Policy": policy(html, forms="'self'")}

@@ -210,7 +210,7 @@ def test_ctrl_c_keeps_what_is_finished_and_ends_at_once(
         gate.open.set()
     assert told.code == 130
     assert "Traceback" not in told.err
-    assert "Stopped. What was finished is kept" in told.err
+    assert "Stopped. Nothing half-done is kept; run it again to go on." in told.err
     titles = [c["title"] for c in digest("rank", "--json", "--now", NOW).document["candidates"]]
     assert titles == ["Quick article"]
     [quick, slow] = digest("source", "list", "--json").document["sources"]

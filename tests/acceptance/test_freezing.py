@@ -74,6 +74,16 @@ def test_frozen_edition_is_previewed_as_it_was_frozen(desk: Digest, project: Pat
     preview(desk).refuses(4, "2026-W48 has 5 stories, and it needs 9")
 
 
+def test_freezing_before_the_week_is_over_says_where_later_articles_go(
+    desk: Digest, digest: Digest
+) -> None:
+    words = "goes on until Sun 2026-11-29 18:00 Europe/Berlin; what comes later goes into the next"
+    assert words in desk("edition", "freeze").err
+    assert desk("edition", "reopen").code == 0
+    over = digest("edition", "freeze", "--edition", "2026-W48", "--now", "2026-11-29T18:00+01:00")
+    assert (over.code, "goes on until" in over.err) == (0, False)
+
+
 @pytest.mark.parametrize("state", ["frozen", "approved"])
 def test_curating_makes_it_a_draft_again_and_says_so(desk: Digest, state: str) -> None:
     desk("edition", "freeze")

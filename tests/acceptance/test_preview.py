@@ -168,6 +168,29 @@ def test_message_is_addressed_to_the_reader_and_can_be_left(digest: Digest, proj
     assert max(len(line) for line in raw.splitlines()) <= 998
 
 
+def test_preview_says_of_whom_it_shows_the_mail_to_whether_they_get_any(
+    digest: Digest, project: Path
+) -> None:
+    def shown_as(*reader: str) -> str:
+        told = digest("send", "--preview", "--no-open", "--now", NOW, *reader)
+        [line] = re.findall(r"^  Shown as   (.*); a preview sends nothing$", told.out, re.M)
+        return str(line)
+
+    assert digest("collect", "--now", NOW).code == 0
+    for name in ("ana", "ben", "cem"):
+        assert digest("subscribers", "add", f"{name}@example.com", "--origin", "fair").code == 0
+    assert digest("subscribers", "remove", "ben@example.com").code == 0
+    assert digest("suppress", "add", "cem@example.com").code == 0
+    assert shown_as() == "reader@example.com sees it"
+    assert shown_as("--as", "Ana@example.com") == "Ana@example.com sees it"
+    nobody = "nobody@example.com would see it, who is on no list"
+    assert shown_as("--as", "nobody@example.com") == nobody
+    left = "ben@example.com would see it, who has left and gets no mail"
+    assert shown_as("--as", "ben@example.com") == left
+    suppressed = "cem@example.com would see it, who is suppressed and gets no mail"
+    assert shown_as("--as", "cem@example.com") == suppressed
+
+
 def test_earlier_edition_is_previewed_by_its_label(digest: Digest, project: Path) -> None:
     assert digest("collect", "--now", NOW).code == 0
     told = digest("send", "--preview", "--no-open", "--edition", "2026-W40", "--now", NOW)

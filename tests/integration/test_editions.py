@@ -6,18 +6,39 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from digest.curation import FIXED
 from digest.errors import Conflict, NothingToSend, UsageError
 from digest.model.articles import Rating
-from digest.model.editions import SENT_STATES, EditionState
-from digest.ports import Store
-from digest.services.candidates import GIVES_BACK
+from digest.model.editions import SENT_STATES, Edition, EditionState
+from digest.model.sources import SourceState
+from digest.ports import Placed, Store
+from digest.services.candidates import GIVES_BACK, Candidates
 from digest.services.editions import OPEN, EditionService
-from digest.settings import NewsletterSettings, RankingSettings, Settings, SourceSettings
+from digest.settings import (
+    EditionSettings,
+    NewsletterSettings,
+    RankingSettings,
+    Settings,
+    SourceSettings,
+)
 from digest.storage.store import open_store
 from digest.testing.factories import NOON
-from tests.editing import DAY, LABEL, SUNDAY, WEEK, add, add_week, ids, rated, sent, service
+from tests.editing import (
+    DAY,
+    LABEL,
+    SUNDAY,
+    WEEK,
+    add,
+    add_week,
+    freezing,
+    ids,
+    rated,
+    sent,
+    service,
+)
 
 
 @pytest.fixture
@@ -186,6 +207,92 @@ def test_an_edition_that_is_planned_or_does_not_go_cannot_be_changed(
     with pytest.raises(UsageError, match="cannot be changed"):
         editions.draft(LABEL, now=NOON)
     assert editions.compose(LABEL, now=NOON) == stored
+
+
+@pytest.mark.parametrize("state", sorted(SENT_STATES))
+def test_what_comes_after_a_mail_was_frozen_in_its_week_goes_into_the_next(
+    store: Store, state: EditionState
+) -> None:
+    editions = service(store)
+    late = [NOON + dt.timedelta(hours=1), SUNDAY - 2 * DAY, SUNDAY - dt.timedelta(microseconds=1)]
+    add(store, rated(1, published_at=NOON), rated(2, published_at=NOON), at=NOON)
+    approved = freezing(store, editions).freeze(LABEL, now=NOON)
+    for number, at in enumerate(late, 3):
+        add(store, rated(number, published_at=at), at=at)
+    # As long as it is not sent it may be opened again, and have them itself.
+    assert ids(editions.compose("2026-W49", now=SUNDAY)) == []
+    sent(store, approved, state)
+    assert ids(editions.compose("2026-W49", now=SUNDAY)) == [3, 4, 5]
+    # Nor are they too old at the end of that week.
+    assert ids(editions.draft("2026-W49", now=SUNDAY + WEEK)) == [3, 4, 5]
+    period = editions.period(LABEL, now=NOON)
+    assert [item.stored.id for item in editions.ranked(period, now=SUNDAY)] == [1, 2]
+
+
+def test_what_came_too_late_for_a_mail_waits_while_the_next_one_is_held(store: Store) -> None:
+    editions = service(store)
+    add_week(store, 2)
+    sent(store, freezing(store, editions).freeze(LABEL, now=NOON))
+    add(store, rated(3, published_at=NOON + DAY), at=NOON + DAY)
+    assert ids(editions.hold("2026-W49", reason="", now=SUNDAY)) == [3]
+    assert ids(editions.draft("2026-W50", now=SUNDAY + DAY)) == [3]
+
+
+def test_new_source_brings_nothing_old_into_the_week_after_a_mail(store: Store) -> None:
+    editions = service(store)
+    add_week(store, 2)
+    sent(store, freezing(store, editions).freeze(LABEL, now=NOON))
+    now = SUNDAY + 3 * DAY
+    dated = [now - days * DAY for days in (2, 7, 9)]  # 9 days are too many
+    placed = [
+        Placed(article=rated(n, published_at=at), belongs_at=at) for n, at in enumerate(dated, 3)
+    ]
+    store.record_fetch(SourceState(name="New"), placed, now=now)
+    assert ids(editions.draft("2026-W49", now=now)) == [3, 4]
+
+
+WEEKS = ("2026-W46", "2026-W47", "2026-W48", "2026-W49")
+HOURS = st.integers(0, 7 * 24)
+
+
+@settings(max_examples=40)
+@given(
+    states=st.tuples(*[st.sampled_from(sorted(SENT_STATES | GIVES_BACK))] * 3),
+    frozen=st.tuples(HOURS, HOURS, HOURS),
+    seen=st.lists(st.tuples(st.integers(0, 4 * 7 * 24 - 1), st.integers(0, 400)), max_size=12),
+)
+def test_article_is_a_candidate_of_exactly_one_edition_that_goes_out(
+    tmp_path_factory: pytest.TempPathFactory,
+    states: tuple[EditionState, ...],
+    frozen: tuple[int, ...],
+    seen: list[tuple[int, int]],
+) -> None:
+    # Three editions went out or did not, each drafted some hours into its week; the fourth is open.
+    # An article belongs to an hour and is first seen then, or later by a source's first fetch.
+    store = open_store(f"sqlite:///{tmp_path_factory.mktemp('law')}/digest.db")
+    rules = Settings(edition=EditionSettings(max_age_days=60))
+    editions = EditionService(store, rules)
+    periods = [editions.period(label, now=NOON) for label in WEEKS]
+    hour = dt.timedelta(hours=1)
+    for number, (belongs, delay) in enumerate(seen):
+        at = periods[0].start + belongs * hour
+        placed = [
+            Placed(article=rated(number % 40, key=f"k{number}", published_at=at), belongs_at=at)
+        ]
+        store.record_fetch(SourceState(name="Example"), placed, now=at + delay * hour)
+    for period, state, hours in zip(periods, states, frozen, strict=False):
+        edition = Edition(newsletter=rules.newsletter.slug, period=period, state=state)
+        store.save_edition(replace(edition, drafted_at=period.start + hours * hour))
+    candidates = Candidates(store, rules, left_out=frozenset())
+    own = []
+    for period, state, hours in zip(periods, (*states, None), (*frozen, 0), strict=True):
+        if state not in GIVES_BACK:
+            found = candidates.own(period, now=period.end)
+            last = max((stored.first_seen_at for stored in found), default=period.start)
+            assert state is None or last <= period.start + hours * hour
+            own += [stored.id for stored in found]
+    store.close()
+    assert sorted(own) == list(range(1, len(seen) + 1))
 
 
 # Thin weeks

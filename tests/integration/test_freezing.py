@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from digest.curation import FIXED
 from digest.errors import ChecksFailed, Conflict, NotApproved, NothingToSend, UsageError
 from digest.model.editions import SENT_STATES, WHOLE, EditionState
 from digest.project import starter_root
 from digest.services.editions import OPEN, EditionService
-from digest.services.freezing import Choices
+from digest.services.freezing import REOPENABLE, Choices
 from digest.storage import delivery_tables
 from digest.storage.database import Database, open_database
 from digest.storage.store import SqlStore
@@ -222,16 +221,16 @@ def test_change_that_fails_leaves_the_approval(store: SqlStore, editions: Editio
 
 
 @pytest.mark.parametrize("state", sorted(set(EditionState)))
-def test_only_frozen_and_approved_editions_are_reopened(
+def test_only_editions_that_are_fixed_or_aside_are_reopened(
     store: SqlStore, editions: EditionService, state: EditionState
 ) -> None:
     add_week(store, 4)
     stored = sent(store, editions.draft(LABEL, now=NOON), state)
     service = freezing(store, editions)
-    if state in FIXED:
+    if state in REOPENABLE:
         assert service.reopen(LABEL, now=NOON).state is EditionState.DRAFT
         return
-    with pytest.raises(UsageError, match="Only a frozen or approved edition"):
+    with pytest.raises(UsageError, match="is reopened, and 2026-W48 is"):
         service.reopen(LABEL, now=NOON)
     assert editions.stored(LABEL, now=NOON) == stored
 

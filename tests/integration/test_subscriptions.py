@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from digest.app import FixedClock
+from digest.clocks import FixedClock
 from digest.errors import Conflict, TransportError, UsageError
 from digest.model.subscribers import Frequency, Subscriber, Suppression, SuppressionReason
 from digest.ports import CHANGEABLE, Added

@@ -42,7 +42,6 @@ FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "yaml.load", "os.sys
 
 # Installed without being imported: what the standard library or another package reads.
 NEEDED_UNSEEN = {
-    "apscheduler": "fixed part of the product; the scheduler will stand on it",
     "python-multipart": "starlette reads forms with it",
     "tzdata": "zoneinfo reads it where the system has no zones",
 }

@@ -166,7 +166,7 @@ WRONG: list[tuple[str, str]] = [
     ("[newsleter]", "[newsleter] is not a section; did you mean newsletter?"),
     (
         "[zzz]",
-        "[zzz] is not a section; there are checks, database, delivery, edition, keys, newsletter",
+        "[zzz] is not a section; there are checks, database, delivery, edition, editor, keys",
     ),
     ("zzz = 1", "[zzz] is not a section"),
     ("edition = 3", "edition is a table: write it as [edition]"),

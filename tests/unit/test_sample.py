@@ -11,7 +11,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from digest.app import App, FixedClock
+from digest.app import App
+from digest.clocks import FixedClock
 from digest.model.articles import Article
 from digest.normalising.urls import article_key
 from digest.project import load, starter_root

@@ -11,7 +11,7 @@ import pytest
 
 from digest.errors import ConfigError
 from digest.project import CONFIG, Project, find_project, load, starter_root
-from digest.settings import Settings, SourceSettings, allowed
+from digest.settings import EditorSettings, Settings, SourceSettings, allowed
 
 
 def make_project(folder: Path, text: str = "") -> Path:
@@ -84,7 +84,7 @@ def test_a_folder_in_the_files_place_is_no_project(tmp_path: Path) -> None:
 
 ROOT = Path(__file__).parents[2]
 SECTIONS: dict[str, Any] = {
-    info.name: SourceSettings if info.name == "source" else info.type
+    info.name: {"source": SourceSettings, "editor": EditorSettings}.get(info.name, info.type)
     for info in msgspec.structs.fields(Settings)
 }
 ROW = re.compile(r"\| `(\w+)` \| (.+?) \| (.+?) \| (.+?) \|")
@@ -121,20 +121,20 @@ def test_every_setting_is_documented_with_its_default_and_what_it_may_be() -> No
 def test_the_starters_settings_show_every_option_with_its_default() -> None:
     text = (starter_root() / CONFIG).read_text(encoding="utf-8")
     shown = tomllib.loads(text)
-    assert shown.keys() == SECTIONS.keys()
+    assert shown.keys() | {"editor"} == SECTIONS.keys()
     for section, kind in SECTIONS.items():
         defaults = {f.encode_name: f.default for f in msgspec.structs.fields(kind)}
-        if section == "source":
-            assert set(re.findall(r"^#? ?(\w+) = ", source_part(text), re.MULTILINE)) == set(
-                defaults
-            )
+        if section in ("source", "editor"):
+            part = table_part(text, section)
+            assert set(re.findall(r"^#? ?(\w+) = ", part, re.MULTILINE)) == set(defaults)
         else:
             assert shown[section] | {"intro": ""} == defaults | {"intro": ""}
 
 
-def source_part(text: str) -> str:
-    """Return what stands between the sections before and after the sources."""
-    return text[text.index("[[source]]") : text.index("[delivery]")]
+def table_part(text: str, section: str) -> str:
+    """Return what stands from the first of the tables to the section after them."""
+    after = "[delivery]" if section == "source" else "[edition]"
+    return text[text.index(f"[[{section}]]") : text.index(after)]
 
 
 def test_a_setting_is_explained_in_words() -> None:

@@ -264,6 +264,21 @@ class TransportContract:
         self.accept(transport, handover)
         assert len(outgoing(LATER)) == 5
 
+    def test_a_notice_to_an_editor_is_on_no_list_and_no_delivery(
+        self, transport: Transport, outgoing: Look
+    ) -> None:
+        words = "2026-W48 waits for you"
+        mail = make_mail(is_notice=True, html=f"<!DOCTYPE html>\n<p>{words}</p>\n", text=words)
+        editor = make_addressee(0, address="o'neil&sons@example.com", token="")
+        self.accept(transport, make_handover(mail=mail, readers=(editor,), is_test=True))
+        [notice] = outgoing(NOW)
+        assert addresses([notice]) == [editor.address]
+        assert not [name for name in notice.names() if name.startswith("list-")]
+        assert notice.header("Auto-Submitted") == "auto-generated"
+        assert words in notice.html
+        assert notice.text.strip() == words
+        assert transport.find(self.handover(transport), now=NOW) is not Evidence.ACCEPTED
+
     @pytest.mark.parametrize("form", ["{} <news@example.com>", '"{}" <news@example.com>'])
     @pytest.mark.parametrize("attack", ATTACKS)
     def test_no_text_becomes_a_header(

@@ -1,0 +1,158 @@
+"""The ticker: calls what is due to be looked at, again and again. It has no state of its own.
+
+What is due is found in the database (`digest.services.schedule`), so a tick that comes late, twice
+or in several processes does no harm, and none has to be remembered.
+"""
+
+import datetime as dt
+import hashlib
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from digest.app import App
+from digest.errors import DigestError
+from digest.model.deliveries import DeliveryReport
+from digest.model.editions import Edition
+from digest.reports import keep_report
+from digest.services.guards import Guards
+from digest.services.schedule import Parts, ScheduleService
+from digest.wholefiles import replace_file
+
+KEPT = Path("var") / "last-sent"
+MACHINE = Path("/etc/machine-id")
+DAY = 86_400.0  # seconds
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Something to look at every so many seconds."""
+
+    name: str
+    every: float
+    look: Callable[[], object]
+
+
+def ticks_of(app: App, schedule: ScheduleService, stop: threading.Event) -> list[Tick]:
+    """Return the ticks of one newsletter; a send that is under way ends soon after `stop`."""
+    slug = app.project.settings.newsletter.slug
+    return [
+        Tick(f"collect {slug}", 30, schedule.collect),
+        Tick(f"prepare {slug}", 15, schedule.prepare),
+        Tick(f"send {slug}", 10, lambda: schedule.send(stop)),
+        Tick(f"settle {slug}", 60, schedule.settle),
+    ]
+
+
+def ticks_of_events(app: App) -> list[Tick]:
+    """Return the ticks of what the provider reports, which all newsletters of a project share."""
+    return [
+        Tick("fold", 2, lambda: app.events.drain(limit=100)),
+        Tick("tidy", DAY, app.events.tidy),
+    ]
+
+
+@contextmanager
+def ticking(ticks: Sequence[Tick]) -> Iterator[None]:
+    """Tick while the context is open; at its end, wait for what is under way.
+
+    A tick that takes longer than its interval is not started twice, and those that were missed
+    meanwhile, or while the machine slept, come once.
+    """
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a skipped tick is nothing to tell
+    scheduler = BackgroundScheduler(
+        timezone="UTC",
+        # Each has a thread of its own, so that a long send keeps nothing else waiting.
+        executors={"default": ThreadPoolExecutor(len(ticks))},
+        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+    )
+    scheduler.start()
+    for tick in ticks:
+        scheduler.add_job(
+            _guarded(tick),
+            "interval",
+            seconds=tick.every,
+            id=tick.name,
+            next_run_time=dt.datetime.now(dt.UTC),
+        )
+    try:
+        yield
+    finally:
+        scheduler.shutdown(wait=True)
+
+
+def _guarded(tick: Tick) -> Callable[[], None]:
+    """Return the tick as something that never fails: the next one tries again."""
+
+    def look() -> None:
+        try:
+            tick.look()
+        except DigestError as error:
+            log.error("tick_failed", tick=tick.name, reason=error.message)
+        except Exception as error:  # noqa: BLE001  # the others go on
+            log.error("tick_failed", tick=tick.name, reason=type(error).__name__)
+
+    return look
+
+
+def open_schedule(app: App) -> ScheduleService:
+    """Return the schedule of the app's newsletter."""
+    root, audit = app.project.root, app.audit
+
+    def is_current() -> bool:
+        try:
+            kept = (root / KEPT).read_text("ascii").strip()
+        except FileNotFoundError:
+            return True
+        return audit.has(kept)
+
+    def note() -> None:
+        (root / KEPT).parent.mkdir(parents=True, exist_ok=True)
+        replace_file(root / KEPT, f"{audit.last()}\n".encode())
+
+    parts = Parts(
+        store=app.store,
+        ledger=app.ledger,
+        marks=app.marks,
+        editions=app.editions,
+        freezing=app.freezing,
+        sending=app.sending,
+        guards=Guards(app.marks, app.clock, home=_home(app), is_current=is_current, note=note),
+        collect=lambda: _collect(app),
+        tell=lambda kind, edition, reason, report: _tell(app, kind, edition, reason, report),
+        done=lambda report: keep_report(root, report),
+    )
+    return ScheduleService(parts, app.project.settings, app.clock)
+
+
+def _collect(app: App) -> None:
+    reports = app.collect() if app.sources else []
+    failed = sum(report.failed for report in reports)
+    new = sum(report.new for report in reports)
+    log.info("sources_read", sources=len(reports), failed=failed, new=new)
+
+
+def _tell(
+    app: App, kind: str, edition: Edition, reason: str, report: DeliveryReport | None
+) -> None:
+    log.warning("editors_told", about=kind, edition=edition.period.label, reason=reason)
+
+
+def _home(app: App) -> str:
+    """Return what names this installation: its machine and folder, or its database's address."""
+    url = app.database.engine.url
+    if app.database.is_sqlite:
+        machine = MACHINE.read_text("ascii").strip() if MACHINE.is_file() else ""
+        place = f"{machine} {app.project.root.resolve()}"
+    else:
+        place = f"{url.host} {url.port} {url.database}"
+    return hashlib.sha256(place.encode()).hexdigest()[:32]
