@@ -66,13 +66,14 @@ class App:
         self.close()
 
     def acting_as(self, actor: str) -> "App":
-        """Return an app on the same database and transport for what somebody else does.
+        """Return an app on the same database, and transport if open, for what somebody else does.
 
         It must not be closed; this one closes what both use.
         """
         other = App(self.project, self.clock, actor=actor)
-        shared = {"database": self.database, "transport": self.transport, "keys": self.keys}
-        other.__dict__.update(shared)  # where cached properties keep what they made
+        other.__dict__["database"] = self.database  # where cached properties keep what they made
+        if "transport" in self.__dict__:
+            other.__dict__["transport"] = self.transport
         return other
 
     def close(self) -> None:
@@ -218,9 +219,13 @@ class App:
     @cached_property
     def editions(self) -> EditionService:
         """Drafting and curating."""
-        left_out = self._samples if self._has_own_sources else frozenset()
+        project, own = self.project, self.project.settings.taking_part
         return EditionService(
-            self.store, self.project.settings, left_out=left_out, words=self._words
+            self.store,
+            project.settings,
+            left_out=self._samples if any(not s.newest for s in own) else frozenset(),
+            sources=frozenset(source.name for source in own) if project.others else None,
+            words=self._words,
         )
 
     def _words(self) -> Words:
@@ -231,13 +236,9 @@ class App:
 
     @property
     def sources(self) -> tuple[SourceSettings, ...]:
-        """The sources that are collected: the sample steps aside for the project's own."""
-        sources = self.project.settings.source
-        return tuple(s for s in sources if not s.newest) if self._has_own_sources else sources
-
-    @property
-    def _has_own_sources(self) -> bool:
-        return any(not source.newest for source in self.project.settings.source)
+        """The sources that are collected: those of all the project's newsletters, each once."""
+        letters = (self.project.settings, *self.project.others)
+        return tuple({s.name: s for letter in letters for s in letter.taking_part}.values())
 
     @cached_property
     def _samples(self) -> frozenset[str]:
@@ -328,7 +329,7 @@ class App:
         from digest.sources.plugins import factories
         from digest.sources.targets import private_endpoints
 
-        settings = self.project.settings.source
+        settings = self.sources
         makers = factories({source.kind for source in settings})
         public = self.project.settings.newsletter.public_url.rstrip("/")
         http = HttpClient(
@@ -347,7 +348,7 @@ class App:
     def collect(
         self, *, only: str = "", progress: Callable[[SourceReport], None] = lambda _report: None
     ) -> list[SourceReport]:
-        """Fetch the project's sources into the store; see `CollectionService.collect`."""
+        """Fetch the sources of all the project's newsletters; see `CollectionService.collect`."""
         now = self.clock.now()
         due = self.editions.period("", now=now)
         with self.open_sources() as (open_source, stop):
@@ -364,6 +365,7 @@ class App:
         project = replace(
             self.project,
             settings=msgspec.structs.replace(alone, database=DatabaseSettings(url=IN_MEMORY)),
+            others=(),
         )
         with App(project, self.clock) as app:
             [found] = app.collect()

@@ -1,4 +1,4 @@
-"""Changes to config/digest.toml that keep its comments and order: the only import of tomlkit."""
+"""Changes to settings files that keep its comments and order: the only import of tomlkit."""
 
 import re
 from collections.abc import Mapping
@@ -78,7 +78,7 @@ def without_source(text: str, name: str) -> str:
     if left != [other for other in names if other != name]:
         raise ConfigError(
             f"The source {name!r} is written in a way that cannot be cut out; nothing was changed.",
-            hint="Take its lines out of config/digest.toml by hand.",
+            hint="Take its lines out of the settings file by hand.",
         )
     return rest
 

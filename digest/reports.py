@@ -6,15 +6,16 @@ from typing import Any
 import msgspec
 
 from digest.model.deliveries import DeliveryReport
+from digest.project import Project
 from digest.wholefiles import replace_file
 
 REPORTS = Path("var") / "reports"
 
 
-def keep_report(root: Path, report: DeliveryReport) -> Path:
-    """Write the account into the project at `root`; return its path as seen from there."""
-    path = REPORTS / f"{report.edition}.json"
-    whole = root / path
+def keep_report(project: Project, report: DeliveryReport) -> Path:
+    """Write the account into the project's folder; return its path as seen from there."""
+    path = REPORTS / project.place / f"{report.edition}.json"
+    whole = project.root / path
     whole.parent.mkdir(parents=True, exist_ok=True)
     encoded = msgspec.json.format(msgspec.json.encode(report_document(report)), indent=2)
     replace_file(whole, encoded + b"\n")

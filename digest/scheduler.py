@@ -11,16 +11,18 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from digest.app import App
+from digest.app import SCHEDULE, App
 from digest.errors import DigestError
 from digest.model.deliveries import DeliveryReport
 from digest.model.editions import Edition
+from digest.model.notices import NoticeKind
 from digest.reports import keep_report
 from digest.services.guards import Guards
 from digest.services.schedule import Parts, ScheduleService
@@ -42,18 +44,30 @@ class Tick:
     look: Callable[[], object]
 
 
-def ticks_of(app: App, schedule: ScheduleService, stop: threading.Event) -> list[Tick]:
-    """Return the ticks of one newsletter; a send that is under way ends soon after `stop`."""
-    slug = app.project.settings.newsletter.slug
-    return [
-        Tick(f"collect {slug}", 30, schedule.collect),
-        Tick(f"prepare {slug}", 15, schedule.prepare),
-        Tick(f"send {slug}", 10, lambda: schedule.send(stop)),
-        Tick(f"settle {slug}", 60, schedule.settle),
-    ]
+def scheduled(apps: Sequence[App], stop: threading.Event) -> list[Tick]:
+    """Return the ticks of the apps' newsletters; a send under way ends soon after `stop` is set.
+
+    Raises:
+        ConfigError: A newsletter's mail cannot be handed over as the settings are; better it is
+            said at once than when the first edition is due.
+    """
+    found = []
+    for app in apps:
+        assert app.transport.name  # noqa: S101  # opens it
+        schedule, slug = (
+            open_schedule(app.acting_as(SCHEDULE)),
+            app.project.settings.newsletter.slug,
+        )
+        found += [
+            Tick(f"collect {slug}", 30, schedule.collect),
+            Tick(f"prepare {slug}", 15, schedule.prepare),
+            Tick(f"send {slug}", 10, partial(schedule.send, stop)),
+            Tick(f"settle {slug}", 60, schedule.settle),
+        ]
+    return found
 
 
-def ticks_of_events(app: App) -> list[Tick]:
+def folded(app: App) -> list[Tick]:
     """Return the ticks of what the provider reports, which all newsletters of a project share."""
     return [
         Tick("fold", 2, lambda: app.events.drain(limit=100)),
@@ -113,7 +127,7 @@ def open_schedule(app: App) -> ScheduleService:
             kept = (root / KEPT).read_text("ascii").strip()
         except FileNotFoundError:
             return True
-        return audit.has(kept)
+        return not kept or audit.has(kept)  # it may have held nothing yet
 
     def note() -> None:
         (root / KEPT).parent.mkdir(parents=True, exist_ok=True)
@@ -129,7 +143,7 @@ def open_schedule(app: App) -> ScheduleService:
         guards=Guards(app.marks, app.clock, home=_home(app), is_current=is_current, note=note),
         collect=lambda: _collect(app),
         tell=lambda kind, edition, reason, report: _tell(app, kind, edition, reason, report),
-        done=lambda report: keep_report(root, report),
+        done=lambda report: keep_report(app.project, report),
     )
     return ScheduleService(parts, app.project.settings, app.clock)
 
@@ -144,7 +158,10 @@ def _collect(app: App) -> None:
 def _tell(
     app: App, kind: str, edition: Edition, reason: str, report: DeliveryReport | None
 ) -> None:
-    log.warning("editors_told", about=kind, edition=edition.period.label, reason=reason)
+    told = app.notices.tell(
+        NoticeKind(kind), edition, now=app.clock.now(), reason=reason, report=report
+    )
+    log.info("editors_told", about=kind, edition=edition.period.label, editors=told, reason=reason)
 
 
 def _home(app: App) -> str:

@@ -228,6 +228,11 @@ class Settings(Section, frozen=True):
     queue: QueueSettings = QueueSettings()
     web: WebSettings = WebSettings()
 
+    @property
+    def taking_part(self) -> tuple[SourceSettings, ...]:
+        """The newsletter's sources: the sample steps aside for its own."""
+        return tuple(source for source in self.source if not source.newest) or self.source
+
 
 def allowed(kind: Any) -> str:
     """Return in words what a setting of the type `kind` may be, e.g. "one of hold, send"."""

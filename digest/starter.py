@@ -8,7 +8,7 @@ from pathlib import Path
 from digest.configfile import with_source, with_values, without_source
 from digest.errors import ConfigError, UsageError
 from digest.normalising.text import clean_text
-from digest.project import CONFIG, load, starter_root
+from digest.project import CONFIG, Project, load, starter_root
 from digest.settings import SourceSettings
 from digest.wholefiles import replace_file, write_new_file
 
@@ -55,7 +55,7 @@ def make_project(folder: Path, values: Mapping[str, str]) -> MadeProject:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file; nothing was changed.", hint="Choose another folder.")
     starter = starter_root()
-    contents = {name: (starter / name).read_bytes() for name in _names(starter)}
+    contents = {name: (starter / name).read_bytes() for name in _files(starter)}
     contents[".gitignore"] = GITIGNORE.encode()
     text = (starter / CONFIG).read_text(encoding="utf-8")
     contents[CONFIG.as_posix()] = with_values(text, values).encode()
@@ -69,12 +69,12 @@ def make_project(folder: Path, values: Mapping[str, str]) -> MadeProject:
 
 
 def add_source(
-    root: Path, source: SourceSettings, environ: Mapping[str, str], *, really: bool = True
+    project: Project, source: SourceSettings, environ: Mapping[str, str], *, really: bool = True
 ) -> None:
-    """Add a source to the settings' file of the project at `root`; the rest of it stays as it is.
+    """Add a source to the newsletter's, in the file that has them; the rest of it stays as it is.
 
     Args:
-        root: The project's folder.
+        project: The project, with the newsletter.
         source: What to add.
         environ: The environment, whose settings count, too.
         really: False: only raise what adding it would raise.
@@ -84,57 +84,67 @@ def add_source(
         ConfigError: The settings would be wrong with it; nothing was changed.
         OSError: The system refused; the file is as it was.
     """
-    text = _settings_text(root)
+    root, slug, file = project.root, project.settings.newsletter.slug, project.source_file
+    text = _settings_text(root / file)
     if source.name != clean_text(source.name):
         raise UsageError(
             "The name of the source holds line ends, outer blanks or hidden characters.",
             hint="Give it a plain name; nothing was changed.",
         )
-    if source.name in _names_of_sources(root, environ, text):
+    if source.name in _names(load(root, environ, slug, text=text, file=file)):
         raise UsageError(
             f"There is a source named {source.name!r} already; nothing was changed.",
             hint="See them: digest source list",
         )
     text = with_source(text, source)
-    load(root, environ, text=text)
+    load(root, environ, slug, text=text, file=file)
     if really:
-        _write_settings(root, text)
+        _write_settings(root / file, text)
 
 
-def remove_source(root: Path, name: str, environ: Mapping[str, str]) -> None:
-    """Take a source out of the settings' file of the project at `root`; the rest stays as it is.
+def remove_source(project: Project, name: str, environ: Mapping[str, str]) -> None:
+    """Take a source out of the newsletter's, in the file that has them; the rest stays as it is.
 
     Raises:
-        UsageError: There is no source of that name.
+        UsageError: There is no source of that name, or the newsletter would get others instead.
         ConfigError: The settings are wrong; nothing was changed.
         OSError: The system refused; the file is as it was.
     """
-    text = _settings_text(root)
-    if name not in _names_of_sources(root, environ, text):
+    root, slug, file = project.root, project.settings.newsletter.slug, project.source_file
+    text = _settings_text(root / file)
+    if name not in _names(load(root, environ, slug, text=text, file=file)):
         raise UsageError(
             f"There is no source named {name!r}; nothing was changed.",
             hint="See them: digest source list",
         )
-    _write_settings(root, without_source(text, name))
+    text = without_source(text, name)
+    left = load(root, environ, slug, text=text, file=file)
+    if left.settings.source and left.source_file != file:
+        raise UsageError(
+            f"{name!r} is the last source in {file}; without it the newsletter would have those "
+            f"of {left.source_file}. Nothing was changed.",
+            hint="Add another one first: digest source add NAME URL",
+        )
+    _write_settings(root / file, text)
 
 
-def _settings_text(root: Path) -> str:
-    return (root / CONFIG).read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+def _settings_text(path: Path) -> str:
+    return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
 
 
-def _names_of_sources(root: Path, environ: Mapping[str, str], text: str) -> set[str]:
-    return {source.name for source in load(root, environ, text=text).settings.source}
+def _names(project: Project) -> set[str]:
+    return {source.name for source in project.settings.source}
 
 
-def _write_settings(root: Path, text: str) -> None:
-    """Replace the settings' file in one step, in the form that its owner's editor gave it."""
-    before = (root / CONFIG).read_bytes()
+def _write_settings(path: Path, text: str) -> None:
+    """Replace a settings' file in one step, in the form that its owner's editor gave it."""
+    before = path.read_bytes()
     text = text.replace("\n", "\r\n") if b"\r\n" in before else text
     is_marked = before.startswith(codecs.BOM_UTF8)
-    replace_file(root / CONFIG, text.encode("utf-8-sig" if is_marked else "utf-8"))
+    replace_file(path, text.encode("utf-8-sig" if is_marked else "utf-8"))
 
 
-def _names(starter: Path) -> Iterator[str]:
+def _files(starter: Path) -> Iterator[str]:
     """Yield the starter's files but the settings, in a fixed order."""
     for part in PARTS:
         root = starter / part

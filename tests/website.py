@@ -59,24 +59,40 @@ class Site:
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        connection = http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=60)
-        try:
-            connection.request(method, path, body or None, dict(headers or {}))
-            answer = connection.getresponse()
-            return Answer(answer.status, answer.headers, answer.read())
-        finally:
-            connection.close()
+        return ask(self.address, method, path, body, headers)
 
     def rows(self) -> dict[str, list[tuple[object, ...]]]:
         """Return all that is in the database."""
-        with self.app.database.reading() as connection:
-            tables = connection.exec_driver_sql(
-                "SELECT name FROM sqlite_master WHERE type = 'table'"
-            ).scalars()
-            return {
-                name: [tuple(row) for row in connection.exec_driver_sql(f"SELECT * FROM {name}")]
-                for name in list(tables)
-            }
+        return rows_of(self.app)
+
+
+def ask(
+    address: str,
+    method: str,
+    path: str,
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    """Ask the server at `address`."""
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
+    try:
+        connection.request(method, path, body or None, dict(headers or {}))
+        answer = connection.getresponse()
+        return Answer(answer.status, answer.headers, answer.read())
+    finally:
+        connection.close()
+
+
+def rows_of(app: App) -> dict[str, list[tuple[object, ...]]]:
+    """Return all that is in the database."""
+    with app.database.reading() as connection:
+        tables = connection.exec_driver_sql(
+            "SELECT name FROM sqlite_master WHERE type = 'table'"
+        ).scalars()
+        return {
+            name: [tuple(row) for row in connection.exec_driver_sql(f"SELECT * FROM {name}")]
+            for name in list(tables)
+        }
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def verify(options: Options, kept: str | None) -> None:
     if kept is not None and not SHA256.fullmatch(kept):
         raise click.BadParameter("it is no hash: 64 of 0-9 and a-f.", param_hint="--last")
     out = options.output()
-    with options.open_app(options.require_project()) as app:
+    with options.open_app(options.require_project(is_shared=True)) as app:
         hashes = {"", kept or ""}
 
         def watched() -> Iterator[AuditEntry]:

@@ -1,6 +1,5 @@
 """`digest check`: look for faults in an edition's mail, or in any HTML file or message."""
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +27,6 @@ from digest.cli.options import Options, common_options, edition_option, not_blan
 from digest.cli.output import Output
 from digest.cli.tables import count
 from digest.merging import compile_variant
-from digest.project import find_project
 
 if TYPE_CHECKING:
     from digest.app import App
@@ -98,7 +96,7 @@ def command(options: Options, /, label: str, file: Path | None, **chosen: Any) -
     clients = client_names(chosen["names"]) if chosen["names"] else ()
     options.json = options.json or chosen["form"] in ("json", "sarif")
     if file is not None:
-        project = find_project(Path.cwd(), os.environ, options.project)
+        project = options.find_project()
         checked = _check_file(file, clients)
     else:
         project = options.load_project()

@@ -1,5 +1,6 @@
 """`digest collect`: fetch the sources into the store."""
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -19,12 +20,15 @@ SOME_FAILED = 7
 @common_options
 @click.pass_obj
 def command(options: Options, only: str) -> int:
-    """Fetch the sources into the store.
+    """Fetch the sources into the store, of all newsletters or of the one that --newsletter names.
 
     Each source is stored by itself, so one that fails costs no other. Ends with 7 when one failed.
     """
     out = options.output()
-    with options.open_app(options.require_project()) as app:
+    project = options.require_project(is_shared=True)
+    if options.newsletter:
+        project = replace(project, others=())
+    with options.open_app(project) as app:
         reports = run(app, out, only=only)
         show(reports, out, verbose=bool(options.verbose))
     return SOME_FAILED if any(report.failed for report in reports) else 0

@@ -20,7 +20,8 @@ def command() -> None:
 @click.pass_obj
 def show(options: Options) -> None:
     """Show every setting with its value and where that comes from; secrets stay hidden."""
-    from digest.project import SECRETS, Project
+    from digest.project import Project
+    from digest.settingsfile import SECRETS
 
     out = options.output()
     project: Project = options.load_project()
@@ -46,10 +47,12 @@ def show(options: Options) -> None:
     out.document(
         {
             "project": "" if project.is_starter else str(project.root),
+            "newsletter": project.settings.newsletter.slug,
             "settings": [{"key": k, "value": _masked(v), "origin": o} for k, v, o in rows],
         }
     )
-    out.line("The packaged sample" if project.is_starter else f"Project {project.root}")
+    which = f", newsletter {project.settings.newsletter.slug}" if project.others else ""
+    out.line("The packaged sample" if project.is_starter else f"Project {project.root}{which}")
     out.table(("Setting", "Value", "From"), [(k, _shown(v), o) for k, v, o in rows])
 
 

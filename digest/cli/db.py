@@ -22,7 +22,7 @@ def upgrade(options: Options) -> None:
     from digest.upgrading import upgrade_database
 
     out = options.output()
-    before, after = upgrade_database(options.load_project())
+    before, after = upgrade_database(options.load_project(is_shared=True))
     out.document({"before": before, "after": after})
     if before == after:
         out.line(f"The database has schema {after} already; nothing was changed.")

@@ -60,7 +60,7 @@ def report(options: Options, label: str) -> int:
     out = options.output()
     with _opened(options) as app:
         found = app.ledger.report(_edition(app, label))
-        path = keep_report(app.project.root, found)
+        path = keep_report(app.project, found)
         out.document({**report_document(found), "file": str(path)})
         show_report(app, out, found)
         _batch_table(out, found.batches)

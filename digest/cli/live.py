@@ -8,7 +8,7 @@ from pathlib import Path
 from digest.app import MEDIA, App
 from digest.cli.output import Output
 from digest.errors import DigestError, UsageError
-from digest.project import CONFIG
+from digest.project import CONFIG, NEWSLETTERS
 from digest.services.previews import Preview
 from digest.viewer.live import Board, serving
 from digest.viewer.watching import stamps, watch
@@ -61,7 +61,7 @@ class Live:
         own = {project.root, project.templates_root or project.root}
         return (
             *project.template_folders,
-            *(root / place for root in sorted(own) for place in (CONFIG, MEDIA)),
+            *(root / place for root in sorted(own) for place in (CONFIG, NEWSLETTERS, MEDIA)),
         )
 
     def _draw(self) -> None:

@@ -26,7 +26,7 @@ COMMANDS = {
     "delivery": ("digest.cli.delivery", "See, pause, settle and prove what was sent."),
     "subscribers": ("digest.cli.subscribers", "Import, export and look after the readers."),
     "suppress": ("digest.cli.suppress", "Say whom nobody mails again."),
-    "serve": ("digest.cli.serve", "Serve the readers' pages."),
+    "serve": ("digest.cli.serve", "Serve the pages, and let the editions come."),
     "source": ("digest.cli.source", "List, try and add sources."),
     "config": ("digest.cli.config", "Show the settings and where they come from."),
     "db": ("digest.cli.db", "Look after the database."),

@@ -25,31 +25,45 @@ class Options:
     """The common options of one run. An option may stand before or after the command's name."""
 
     project: Path | None = None
+    newsletter: str = ""
     json: bool = False
     quiet: bool = False
     verbose: int = 0
     no_color: bool = False
     now: str = ""
 
-    def load_project(self) -> "Project":
-        """Find and load the project, and say so when it is the starter."""
-        from digest.project import find_project
+    def find_project(self, *, is_shared: bool = False) -> "Project":
+        """Find and load the project with the newsletter that is asked for, or else the starter.
 
-        project = find_project(Path.cwd(), os.environ, self.project)
+        For what all newsletters of a project share (`is_shared`), any of them will do.
+
+        Raises:
+            ConfigError: The named folder is no project, or its settings are wrong.
+            UsageError: There is no such newsletter, or several and none is named.
+        """
+        from digest.project import find_project, find_root, newsletters
+
+        slug = self.newsletter
+        if is_shared and not slug:
+            slug = newsletters(find_root(Path.cwd(), os.environ, self.project), os.environ)[0]
+        return find_project(Path.cwd(), os.environ, self.project, slug)
+
+    def load_project(self, *, is_shared: bool = False) -> "Project":
+        """Do as `find_project`, and say so when it is the starter."""
+        project = self.find_project(is_shared=is_shared)
         if project.is_starter:
             self.output().note("There is no project here, so this is the sample.")
         return project
 
-    def require_project(self) -> "Project":
-        """Find and load the project.
+    def require_project(self, *, is_shared: bool = False) -> "Project":
+        """Do as `find_project`.
 
         Raises:
-            UsageError: There is none, and the starter keeps nothing.
+            UsageError: There is no project, and the starter keeps nothing; and as there.
         """
         from digest.errors import UsageError
-        from digest.project import find_project
 
-        project = find_project(Path.cwd(), os.environ, self.project)
+        project = self.find_project(is_shared=is_shared)
         if project.is_starter:
             raise UsageError(
                 "There is no project here, and the sample keeps nothing.",
@@ -113,6 +127,32 @@ def _whoami() -> str:
 
 def common_options(function: Command) -> Command:
     """Add the common options to a command."""
+    for option in reversed(
+        [
+            _common(
+                "--project",
+                type=click.Path(path_type=Path, file_okay=False),
+                metavar="DIR",
+                help="The project's folder (default: this one or a parent).",
+            ),
+            _common(
+                "--newsletter",
+                metavar="SLUG",
+                help="Which newsletter, where the project has several.",
+            ),
+            _common("--json", is_flag=True, help="Print one JSON document."),
+            _common("-q", "--quiet", is_flag=True, help="Say less."),
+            _common("-v", "--verbose", count=True, help="Say more."),
+            _common("--no-color", is_flag=True, help="No colours (also NO_COLOR)."),
+            _common("--now", metavar="ISO", help="Act as if it were this time."),
+        ]
+    ):
+        function = option(function)
+    return function
+
+
+def _common(*names: str, **rest: Any) -> Callable[[Command], Command]:
+    """Return an option whose value goes into `Options`."""
 
     def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
         if value == "":
@@ -121,47 +161,7 @@ def common_options(function: Command) -> Command:
         if value:
             setattr(ctx.find_object(Options), str(parameter.name), value)
 
-    for option in reversed(
-        [
-            click.option(
-                "--project",
-                type=click.Path(path_type=Path, file_okay=False),
-                metavar="DIR",
-                help="The project's folder (default: this one or a parent).",
-                expose_value=False,
-                callback=keep,
-            ),
-            click.option(
-                "--json",
-                is_flag=True,
-                help="Print one JSON document.",
-                expose_value=False,
-                callback=keep,
-            ),
-            click.option(
-                "-q", "--quiet", is_flag=True, help="Say less.", expose_value=False, callback=keep
-            ),
-            click.option(
-                "-v", "--verbose", count=True, help="Say more.", expose_value=False, callback=keep
-            ),
-            click.option(
-                "--no-color",
-                is_flag=True,
-                help="No colours (also NO_COLOR).",
-                expose_value=False,
-                callback=keep,
-            ),
-            click.option(
-                "--now",
-                metavar="ISO",
-                help="Act as if it were this time.",
-                expose_value=False,
-                callback=keep,
-            ),
-        ]
-    ):
-        function = option(function)
-    return function
+    return click.option(*names, expose_value=False, callback=keep, **rest)
 
 
 def not_blank(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str:

@@ -123,7 +123,7 @@ def _folder(app: App, edition: Edition) -> Path:
         name = f"sample-{edition.period.label}" if app.project.templates_root else ""
         base = app.project.templates_root or Path()
         return base / PREVIEWS / (name or edition.period.label)
-    return app.project.root / PREVIEWS / edition.period.label
+    return app.project.root / PREVIEWS / app.project.place / edition.period.label
 
 
 def _write_part(preview: Preview, form: str, target: str) -> None:

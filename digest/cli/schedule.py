@@ -1,11 +1,13 @@
 """`digest schedule`: which editions come, and when."""
 
 import itertools
+from contextlib import ExitStack
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 
+from digest.app import App
 from digest.cli.options import Options, common_options
 
 MOST_SHOWN = 520  # ten years
@@ -100,33 +102,43 @@ def _offset(at: Any) -> str:
 def run(options: Options) -> int:
     """Let the editions come: collect, draft, remind, and send what is approved, each in its time.
 
-    It may be stopped and started at any time, and run several times at once: what is due is found
-    in the database. Ctrl-C or SIGTERM ends it after what is under way.
+    It is for all newsletters of the project, or for one. It may be stopped and started at any
+    time, and run several times at once: what is due is found in the database. Ctrl-C or SIGTERM
+    ends it after what is under way.
     """
     import signal
     import threading
 
-    from digest.app import SCHEDULE
-    from digest.scheduler import open_schedule, ticking, ticks_of, ticks_of_events
+    from digest.cli.newsletters import open_newsletters
+    from digest.scheduler import folded, scheduled, ticking
 
     out, over = options.output(), threading.Event()
     options.verbose = max(options.verbose, 1)  # what a service does stands in its log
-    with options.open_app(options.require_project(), is_waiting=True, actor=SCHEDULE) as app:
+    with ExitStack() as stack:
+        apps = open_newsletters(options, stack, is_waiting=True)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: over.set())
-        schedule = open_schedule(app)
-        slot, edition = next(app.editions.timetable(now=app.clock.now()))
-        zone = ZoneInfo(app.project.settings.newsletter.timezone)
-        due = slot.send_at.astimezone(zone)
-        state = str(edition.state) if edition.id else "not drafted"
-        out.note(
-            f"Next: {slot.period.label}, {state}, goes out {due:%a %Y-%m-%d %H:%M} {zone.key}."
-        )
-        with ticking([*ticks_of(app, schedule, over), *ticks_of_events(app)]):
+        ticks = [*scheduled(apps, over), *folded(apps[0])]
+        for app in apps:
+            out.note(_next(app))
+        with ticking(ticks):
             over.wait()
             out.note("Ending after what is under way.")
     out.note("Nothing comes by itself any more, until it runs again: digest schedule run")
     return 0
+
+
+def _next(app: App) -> str:
+    """Return which edition comes next, and when."""
+    slot, edition = next(app.editions.timetable(now=app.clock.now()))
+    zone = ZoneInfo(app.project.settings.newsletter.timezone)
+    due = slot.send_at.astimezone(zone)
+    state = str(edition.state) if edition.id else "not drafted"
+    name = app.project.settings.newsletter.name
+    return (
+        f"{name}: next is {slot.period.label}, {state}; it goes out {due:%a %Y-%m-%d %H:%M} "
+        f"{zone.key}."
+    )
 
 
 @command.command("accept")
@@ -142,7 +154,7 @@ def accept(options: Options) -> None:
     from digest.scheduler import open_schedule
 
     out = options.output()
-    with options.open_app(options.require_project()) as app:
+    with options.open_app(options.require_project(is_shared=True)) as app:
         open_schedule(app).accept()
         out.document({"accepted": True})
         out.line("The schedule goes on here.")

@@ -84,7 +84,7 @@ def hand_over(app: App, out: Output, edition: Edition) -> int:
             waiting=now_and_then(lambda what: out.note(f"Waiting for {what}.")),
         )
     report = app.ledger.report(edition)
-    path = keep_report(app.project.root, report)
+    path = keep_report(app.project, report)
     out.document(
         {
             **report_document(report),

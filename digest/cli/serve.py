@@ -1,52 +1,65 @@
-"""`digest serve`: the readers' pages and the provider's hook."""
+"""`digest serve`: the pages, the provider's hook, and the schedule, in one process."""
 
 import click
 
 from digest.cli.options import Options, common_options
 
 
-@click.command(name="serve", short_help="Serve the readers' pages.")
+@click.command(name="serve", short_help="Serve the pages, and let the editions come.")
 @click.option(
     "--bind",
     metavar="HOST:PORT",
     help="Where to listen (default: bind in [web]); port 0 takes a free one.",
 )
+@click.option("--no-scheduler", is_flag=True, help="Do not let the editions come by themselves.")
 @common_options
 @click.pass_obj
-def command(options: Options, bind: str | None) -> int:
-    """Serve the readers' pages, and take the provider's reports.
+def command(options: Options, bind: str | None, no_scheduler: bool) -> int:
+    """Serve the pages, take the provider's reports, and let the editions come.
 
-    Readers leave the list here, and read editions that went out. Put a proxy with https in front
-    that passes on what comes to the newsletter's public_url. Ctrl-C ends it.
+    It is for all newsletters of the project, or for one. Readers leave the list here, and read
+    editions that went out; editors decide about the next one. Put a proxy with https in front that
+    passes on what comes to the newsletter's public_url. The editions come as with
+    `digest schedule run`. Ctrl-C ends it.
     """
     import re
     import signal
     import threading
+    from contextlib import ExitStack
 
+    from digest.cli.newsletters import open_newsletters
+    from digest.scheduler import scheduled, ticking
     from digest.web.server import serving
 
     if bind is not None and not re.fullmatch(r"([^\s:]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}", bind):
         raise click.BadParameter("right is HOST:PORT, like 127.0.0.1:8000.", param_hint="--bind")
     out, over = options.output(), threading.Event()
-    project = options.require_project()
-    settings = project.settings
-    with (
-        options.open_app(project) as app,
-        serving(app, bind or settings.web.bind, over) as address,
-    ):
+    with ExitStack() as stack:
+        app, *others = open_newsletters(options, stack, is_waiting=True)
+        settings = app.project.settings
+        bind = bind or settings.web.bind
+        address = stack.enter_context(serving(app, bind, over, others))
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: over.set())
         hook = bool(settings.sendgrid.webhook_public_key)
-        public = settings.newsletter.public_url.rstrip("/")
-        out.document({"address": address, "public_url": public, "hook": hook})
+        letters = [each.project.settings.newsletter for each in (app, *others)]
+        urls = {letter.slug: letter.public_url.rstrip("/") for letter in letters}
+        public = urls[settings.newsletter.slug]
+        out.document({"address": address, "public_url": public, "hook": hook, "newsletters": urls})
         out.line(f"Served at  {address} (Ctrl-C ends it)")
-        out.line(f"Readers    {public}/u/…, /preferences/…, /archive/…")
+        for url in urls.values():
+            out.line(f"Readers    {url}/u/…, /preferences/…, /archive/…")
         out.line(
             f"Reports    {public}/hooks/sendgrid"
             if hook
             else "Reports    none: sendgrid.webhook_public_key is not set"
         )
+        if settings.editor:
+            out.line(f"Editors    {public}/desk/edition/…")
+        out.line(f"Schedule   {'not here' if no_scheduler else 'runs: digest schedule show'}")
+        if not no_scheduler:
+            stack.enter_context(ticking(scheduled([app, *others], over)))
         over.wait()
-        out.note("Ending: answering what is under way.")
+        out.note("Ending after what is under way.")
     out.note("Nothing is served any more. Reports that came are kept.")
     return 0

@@ -42,7 +42,10 @@ def show_list(options: Options) -> None:
             return
         out.table(
             ("Name", "Kind", "Address", "Last good fetch", "State"),
-            [_row(s, states[s.name], taking_part=s in app.sources) for s in sources],
+            [
+                _row(s, states[s.name], taking_part=s in app.project.settings.taking_part)
+                for s in sources
+            ],
         )
 
 
@@ -172,13 +175,13 @@ def _show_trial(out: Output, report: SourceReport, articles: list[Article]) -> N
 @common_options
 @click.pass_obj
 def add(options: Options, /, name: str, url: str, untried: bool, **rest: Any) -> int:
-    """Try a source, and add it to config/digest.toml when it works."""
+    """Try a source, and add it to the settings' file when it works."""
     from digest.starter import add_source
 
     out = options.output()
     project = options.require_project()
     source = SourceSettings(name=name, url=url, **rest)
-    add_source(project.root, source, os.environ, really=False)
+    add_source(project, source, os.environ, really=False)
     with options.open_app(project) as app:
         report, articles = app.try_source(source)
         if not (options.json or options.quiet):
@@ -186,10 +189,10 @@ def add(options: Options, /, name: str, url: str, untried: bool, **rest: Any) ->
         is_added = untried or not report.failed
         if is_added:
             with app.store.hold("settings"):
-                add_source(project.root, source, os.environ)
+                add_source(project, source, os.environ)
     out.document({"added": is_added, "name": name, "error": report.error, "hint": report.hint})
     if is_added:
-        out.line(f"Added {name} to config/digest.toml. Next: digest collect")
+        out.line(f"Added {name} to {project.source_file}. Next: digest collect")
         return 0
     out.line("It was not added; --untried adds it all the same.")
     return SOME_FAILED
@@ -200,15 +203,15 @@ def add(options: Options, /, name: str, url: str, untried: bool, **rest: Any) ->
 @common_options
 @click.pass_obj
 def remove(options: Options, name: str) -> None:
-    """Take a source out of config/digest.toml; the articles that it brought stay."""
+    """Take a source out of the settings' file; the articles that it brought stay."""
     from digest.starter import remove_source
 
     out = options.output()
     project = options.require_project()
     with options.open_app(project) as app, app.store.hold("settings"):
-        remove_source(project.root, name, os.environ)
+        remove_source(project, name, os.environ)
     out.document({"removed": name})
-    out.line(f"Took {name} out of config/digest.toml.")
+    out.line(f"Took {name} out of {project.source_file}.")
 
 
 @command.command("pause")

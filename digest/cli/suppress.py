@@ -30,7 +30,7 @@ def command() -> None:
 def add(options: Options, address: str, reason: str) -> None:
     """Never mail an address again; it need not be on the list."""
     out = options.output()
-    with options.open_app(options.require_project()) as app:
+    with options.open_app(options.require_project(is_shared=True)) as app:
         is_new = app.subscriptions.suppress(address, SuppressionReason(reason), now=app.clock.now())
     out.document({"address": address.strip(), "added": is_new})
     out.line(
@@ -45,7 +45,7 @@ def add(options: Options, address: str, reason: str) -> None:
 def show_list(options: Options, limit: int) -> None:
     """List suppressed addresses, newest first."""
     out = options.output()
-    with options.open_app(options.require_project()) as app:
+    with options.open_app(options.require_project(is_shared=True)) as app:
         found = list(islice(app.subscribers.suppressions(), limit))
     out.document({"suppressions": [suppression_document(one) for one in found]})
     if not found:
@@ -65,7 +65,7 @@ def remove(options: Options, address: str) -> None:
     The provider may keep a list of its own, from which it must be taken there.
     """
     out = options.output()
-    with options.open_app(options.require_project()) as app:
+    with options.open_app(options.require_project(is_shared=True)) as app:
         if not app.subscriptions.unsuppress(address):
             raise UsageError(
                 "This address is not suppressed; nothing was changed.",

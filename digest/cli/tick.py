@@ -1,8 +1,12 @@
 """`digest tick`: one look at the schedule, for cron."""
 
+from contextlib import ExitStack
+
 import click
 
 from digest.cli.options import Options, common_options
+
+INTERRUPTED = 130
 
 
 @click.command(name="tick", short_help="Do once what the schedule would do now.")
@@ -15,24 +19,26 @@ def command(options: Options, once: bool) -> int:  # for those who write it
     For a machine on which cron or a timer looks after what runs. Let it run every few minutes; two
     at once do no harm.
     """
+    import threading
+
     from digest.app import SCHEDULE
+    from digest.cli.newsletters import open_newsletters
     from digest.cli.sending import interruptible
     from digest.errors import DigestError
     from digest.scheduler import open_schedule
 
-    out = options.output()
-    with options.open_app(options.require_project(), is_waiting=True, actor=SCHEDULE) as app:
-        schedule = open_schedule(app)
-        if reason := schedule.objection():
-            raise DigestError(
-                f"{reason} The schedule stands still; nothing was done.",
-                hint="If all is as it should be: digest schedule accept",
-            )
-        import threading
-
-        stop = threading.Event()
-        with interruptible(stop, out):
+    out, stop = options.output(), threading.Event()
+    with ExitStack() as stack, interruptible(stop, out):
+        apps = open_newsletters(options, stack, is_waiting=True)
+        for app in apps:
+            assert app.transport.name  # noqa: S101  # opens it; what cannot send says so now
+            schedule = open_schedule(app.acting_as(SCHEDULE))
+            if reason := schedule.objection():
+                raise DigestError(
+                    f"{reason} The schedule stands still; nothing was done.",
+                    hint="If all is as it should be: digest schedule accept",
+                )
             schedule.tick(stop)
-            app.events.drain()
+        apps[0].events.drain()
         out.document({"done": not stop.is_set()})
-    return 130 if stop.is_set() else 0
+    return INTERRUPTED if stop.is_set() else 0

@@ -51,15 +51,16 @@ def faults_of(addresses: Iterable[str]) -> Iterator[tuple[int, str]]:
 
     The words do not repeat the address.
     """
-    known: dict[str, int] = {}
+    known: set[str] = set()
     for number, text in enumerate(addresses, 1):
         try:
             key = address_key(parse_address(text))
         except ValueError as error:
             yield number, f"cannot be used: {error}"
             continue
-        if known.setdefault(key, number) != number:
-            yield number, f"is the address of number {known[key]} already"
+        if key in known:
+            yield number, "is there twice; each needs its own"
+        known.add(key)
 
 
 def _ascii_domain(address: str) -> str:

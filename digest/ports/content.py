@@ -138,8 +138,18 @@ class Store(Protocol):
     def article_count(self) -> int:
         """Return how many articles are stored."""
 
-    def candidates(self, start: dt.datetime, end: dt.datetime) -> list[StoredArticle]:
-        """Return the articles with `belongs_at` in [start, end), ordered by id."""
+    def candidates(
+        self, start: dt.datetime, end: dt.datetime, *, sources: Collection[str] | None = None
+    ) -> list[StoredArticle]:
+        """Return the articles with `belongs_at` in [start, end), ordered by id.
+
+        Args:
+            start: The first instant.
+            end: The first instant behind them.
+            sources: Only what one of these sources brought, as if there were no others: an article
+                that another one had brought before is one of theirs, first seen and belonging when
+                the first of them brought it. None for all.
+        """
 
     def article(self, article_id: int) -> StoredArticle:
         """Return one article.

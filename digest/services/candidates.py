@@ -22,12 +22,21 @@ class Candidates:
         store: Where articles and editions are kept.
         settings: The newsletter's.
         left_out: The names of sources whose articles take no part, such as the sample's.
+        sources: The names of those whose articles alone take part, where the store has those of
+            other newsletters, too; None for all.
     """
 
-    def __init__(self, store: Store, settings: Settings, *, left_out: frozenset[str]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        *,
+        left_out: frozenset[str],
+        sources: frozenset[str] | None = None,
+    ) -> None:
         self._store = store
         self._settings = settings
-        self._left_out = left_out
+        self._left_out, self._sources = left_out, sources
         self._newsletter = settings.newsletter.slug
 
     def ranked(self, period: Period, *, now: dt.datetime) -> list[RankedArticle]:
@@ -86,7 +95,7 @@ class Candidates:
         trust = {source.name: source.trust for source in self._settings.source}
         weights = self._settings.ranking
         past = self._store.ratings_between(at - HISTORY, period.end)
-        history = [rated for rated in past if rated.source not in self._left_out]
+        history = [rated for rated in past if self._takes_part(rated.source)]
         priors = measure_priors(history, trust, weights)
         unsent = [c for c in candidates if c.id not in sent]
         return rank(unsent, priors, trust, weights, at=at)
@@ -122,7 +131,15 @@ class Candidates:
     def _fresh(
         self, start: dt.datetime, end: dt.datetime, *, at: dt.datetime
     ) -> list[StoredArticle]:
-        return [c for c in self._store.candidates(start, end) if self._is_fresh(c, at=at)]
+        return [c for c in self._within(start, end) if self._is_fresh(c, at=at)]
+
+    def _within(self, start: dt.datetime, end: dt.datetime) -> list[StoredArticle]:
+        found = self._store.candidates(start, end, sources=self._sources)
+        return [c for c in found if self._takes_part(c.article.source)]
+
+    def _takes_part(self, source: str) -> bool:
+        own = self._sources
+        return source not in self._left_out and (own is None or source in own)
 
     def _handed_on(
         self, period: Period, closed_at: dt.datetime, *, at: dt.datetime
@@ -132,7 +149,7 @@ class Candidates:
         A draft that was made before its week ended makes no article of that week too old.
         """
         found = []
-        for c in self._store.candidates(period.start, period.end):
+        for c in self._within(period.start, period.end):
             is_late = NEVER < closed_at < c.first_seen_at < period.end
             seen_by = min(at, period.end) if is_late else at
             if c.first_seen_at > closed_at and self._is_fresh(c, at=seen_by):
@@ -140,8 +157,7 @@ class Candidates:
         return found
 
     def _is_fresh(self, found: StoredArticle, *, at: dt.datetime) -> bool:
-        is_left_out = found.article.source in self._left_out
-        return not is_left_out and is_news(found, since=self._oldest(at))
+        return is_news(found, since=self._oldest(at))
 
     def _oldest(self, at: dt.datetime) -> dt.datetime:
         return at - dt.timedelta(days=self._settings.edition.max_age_days)

@@ -38,6 +38,7 @@ class EditionService:
         store: Where articles and editions are kept.
         settings: The newsletter's.
         left_out: The names of sources whose articles take no part, such as the sample's.
+        sources: The names of those whose articles alone take part; None for all.
         words: Gives the language of subject and preheader when they are made.
     """
 
@@ -47,12 +48,13 @@ class EditionService:
         settings: Settings,
         *,
         left_out: frozenset[str] = frozenset(),
+        sources: frozenset[str] | None = None,
         words: Callable[[], Words] = curation.English,
     ) -> None:
         self._words = words
         self._store = store
         self._settings = settings
-        self._candidates = Candidates(store, settings, left_out=left_out)
+        self._candidates = Candidates(store, settings, left_out=left_out, sources=sources)
         self._newsletter = settings.newsletter.slug
 
     # Which edition

@@ -13,7 +13,7 @@ import structlog
 
 from digest import curation
 from digest.checking import Finding, Severity
-from digest.errors import ChecksFailed, NotApproved, UsageError
+from digest.errors import ChecksFailed, Conflict, NotApproved, UsageError
 from digest.merging import hash_parts
 from digest.model.editions import (
     SENT_STATES,
@@ -138,13 +138,22 @@ class FreezingService:
 
     # Approving
 
-    def approve(self, label: str, *, by: str, now: dt.datetime) -> Edition:
-        """Record that somebody approved the frozen mail; `by` is their name, `now` aware UTC.
+    def approve(
+        self, label: str, *, by: str, now: dt.datetime, sha256: str | None = None
+    ) -> Edition:
+        """Record that somebody approved the frozen mail.
+
+        Args:
+            label: Of the edition, "" for the due one.
+            by: Their name.
+            now: Aware UTC.
+            sha256: The hash of the mail that they saw; None where they name none.
 
         Raises:
             UsageError: The name is blank, or the edition is not frozen.
             NotApproved: The stored mail is not the one that was frozen, or it takes somebody else.
-            Conflict: Somebody changed the edition meanwhile; nothing is approved.
+            Conflict: It is another mail than they saw, or somebody changed the edition meanwhile;
+                nothing is approved.
         """
         name = clean_text(by, limit=LONGEST_NAME)
         if not name:
@@ -152,6 +161,11 @@ class FreezingService:
         edition = self._editions.compose(label, now=now)
         if edition.state is not EditionState.FROZEN:
             raise _not_to_approve(edition)
+        if sha256 not in (None, edition.sha256):
+            raise Conflict(
+                f"The mail of {edition.period.label} is another one by now; nothing was approved.",
+                hint="Look at it as it is now.",
+            )
         self._require_somebody_else(edition, name)
         self._require_intact(edition)
         approved = replace(edition, state=EditionState.APPROVED, approved_by=name, approved_at=now)

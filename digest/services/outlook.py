@@ -55,10 +55,7 @@ def outlook(
             return "It goes out as soon as the schedule comes to it."
         return f"It goes out {moment(at, edition)}, unless somebody holds or skips it before."
     if edition.state is EditionState.HELD:
-        return (
-            "It does not go out until somebody decides. "
-            f"digest edition reopen --edition {label} makes it a draft again, to be approved."
-        )
+        return "It does not go out until somebody approves it."
     if edition.state in _UNDER_WAY:
         return f"To stop what is not sent yet: digest delivery pause --edition {label}"
     if edition.state not in ACTIONABLE:

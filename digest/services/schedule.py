@@ -256,6 +256,8 @@ class ScheduleService:
     def _approve(self, edition: Edition, now: dt.datetime) -> Edition:
         label = edition.period.label
         if edition.state is EditionState.DRAFT:
+            # An article may have gone out meanwhile in an edition that was held before.
+            self._parts.editions.draft(label, now=now)
             self._parts.freezing.freeze(label, now=now)
         return self._parts.freezing.approve(label, by=RULE, now=now)
 

@@ -42,11 +42,12 @@ def to_article(document: Any) -> Article:
     return msgspec.convert(document, Article)
 
 
-def to_stored(row: Any) -> StoredArticle:
-    """Return the article of a row (id, article, first_seen_at, belongs_at)."""
+def to_stored(row: Any, *, source: str = "") -> StoredArticle:
+    """Return the article of a row (id, article, first_seen_at, belongs_at), as if of `source`."""
+    article = to_article(row.article)
     return StoredArticle(
         id=row.id,
-        article=to_article(row.article),
+        article=replace(article, source=source) if source else article,
         first_seen_at=row.first_seen_at,
         belongs_at=row.belongs_at,
     )

@@ -17,7 +17,7 @@ from digest.model.sources import SourceState
 from digest.normalising.article import merged
 from digest.normalising.urls import article_key
 from digest.ports import AddReport, Placed, RatedArticle
-from digest.storage import delivery_tables, rows, tables
+from digest.storage import delivery_tables, rows, sightings, tables
 from digest.storage.audit import Audit
 from digest.storage.database import Database, open_database
 
@@ -143,11 +143,16 @@ class SqlStore:
                 connection.execute(sa.select(sa.func.count(tables.articles.c.id))).scalar_one()
             )
 
-    def candidates(self, start: dt.datetime, end: dt.datetime) -> list[StoredArticle]:
-        """Return the articles with `belongs_at` in [start, end), ordered by id."""
-        return self._stored(
-            tables.articles.c.belongs_at >= start, tables.articles.c.belongs_at < end
-        )
+    def candidates(
+        self, start: dt.datetime, end: dt.datetime, *, sources: Collection[str] | None = None
+    ) -> list[StoredArticle]:
+        """Return the articles with `belongs_at` in [start, end), ordered by id; of `sources`."""
+        belongs = tables.articles.c.belongs_at
+        if sources is None:
+            return self._stored(belongs >= start, belongs < end)
+        with self._reading() as connection:
+            query = sightings.seen_by(sources, start, end)
+            return [rows.to_stored(row, source=row.own) for row in connection.execute(query)]
 
     def article(self, article_id: int) -> StoredArticle:
         """Return one article, or raise NotFound."""

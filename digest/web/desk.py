@@ -7,6 +7,7 @@ nothing is decided about an edition that has changed meanwhile.
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
@@ -16,15 +17,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from digest.app import App
-from digest.errors import (
-    ChecksFailed,
-    Conflict,
-    DigestError,
-    NotApproved,
-    NothingToSend,
-    RenderError,
-    UsageError,
-)
+from digest.errors import Conflict, DigestError, StoreError, UsageError
 from digest.merging import compile_variant, reader_links
 from digest.model.editions import Edition, EditionState
 from digest.normalising.text import clean_text
@@ -39,7 +32,7 @@ from digest.web.bodies import read_form
 from digest.web.pages import Pages
 
 LASTING = dt.timedelta(days=14)  # how long after its week an edition's links work
-APPROVABLE = frozenset({EditionState.DRAFT, EditionState.FROZEN})
+APPROVABLE = ACTIONABLE - {EditionState.APPROVED}
 HOLDABLE = ACTIONABLE - {EditionState.HELD}
 LONGEST_REASON = 300  # characters
 
@@ -111,7 +104,7 @@ class DeskPages:
             try:
                 sha256 = self._hash(edition)
             except DigestError as error:
-                fault = f"{error.message} {error.hint}"
+                fault = _told(error)
         return self._pages.page(
             "edition.html.j2",
             token=token,
@@ -145,7 +138,7 @@ class DeskPages:
         try:
             variant = self._app.freezing.mail_for(edition, ())[1].variant
         except DigestError as error:
-            return self._refused(error)
+            return self._pages.message(409, "There is no mail to see", _told(error))
         links = reader_links(public_url(self._letter), edition.period.label, PREVIEW_TOKEN)
         html, _ = compile_variant(variant).fill({"address": SOMEBODY, **links})
         return HTMLResponse(html, headers={"Content-Security-Policy": MAIL_POLICY})
@@ -179,18 +172,22 @@ class DeskPages:
         act, seen = acts.get(form.get("act", "")), _seen(form)
         if act is None or seen is None:
             raise HTTPException(400)
-        if edition.revision != seen.revision:
-            return self._pages.message(409, "This edition has changed", CHANGED)
         try:
+            if edition.revision != seen.revision:
+                raise _Changed
             done = act(self._app.acting_as(editor.name), edition, seen)
         except _Changed:
-            return self._pages.message(409, "This edition has changed", CHANGED)
-        except (ChecksFailed, Conflict, NothingToSend, NotApproved, RenderError) as error:
-            return self._refused(error)
-        except UsageError as error:
-            return self._refused(error, 400)
-        words = f"{standing(done)} {self._outlook(done)}".strip()
-        return self._pages.message(200, f"{done.period.label}: {_DONE[form['act']]}", words)
+            return self._said(token, 409, "This edition has changed", CHANGED)
+        except DigestError as error:
+            if isinstance(error, StoreError) and not isinstance(error, Conflict):
+                raise
+            status = 400 if isinstance(error, UsageError) else 409
+            return self._said(token, status, "Nothing was changed", _told(error))
+        words = f"{standing(done)} {self._outlook(done)}"
+        return self._said(token, 200, f"{done.period.label} is {done.state}", words)
+
+    def _said(self, token: str, status: int, title: str, words: str) -> Response:
+        return self._pages.page("decided.html.j2", status, token=token, title=title, words=words)
 
     def _approve(self, app: App, edition: Edition, seen: _Seen) -> Edition:
         """Approve the very mail that the editor saw, or raise."""
@@ -198,14 +195,14 @@ class DeskPages:
             raise _Changed
         label, now = edition.period.label, app.clock.now()
         if edition.state is EditionState.FROZEN:
-            return app.freezing.approve(label, by=app.actor, now=now)
+            return _approved(app, label, seen)
         frozen = app.freezing.freeze(label, now=now)
         try:
             if frozen.sha256 != seen.sha256:
                 raise _Changed
-            return app.freezing.approve(label, by=app.actor, now=now)
+            return _approved(app, label, seen)
         except (_Changed, DigestError):
-            app.freezing.reopen(label, now=now)  # it was a draft, and stays one
+            _reopen(app, label)  # nothing of it is frozen, as before
             raise
 
     def _hold(self, app: App, edition: Edition, seen: _Seen) -> Edition:
@@ -215,12 +212,18 @@ class DeskPages:
     def _skip(self, app: App, edition: Edition, seen: _Seen) -> Edition:
         return app.editions.skip(edition.period.label, reason=seen.reason, now=app.clock.now())
 
-    def _refused(self, error: DigestError, status: int = 409) -> Response:
-        words = f"{sentence(error.message)} {sentence(error.hint)}".strip()
-        return self._pages.message(status, "Nothing was changed", words)
+
+def _approved(app: App, label: str, seen: _Seen) -> Edition:
+    return app.freezing.approve(label, by=app.actor, now=app.clock.now(), sha256=seen.sha256)
 
 
-_DONE = {"approve": "approved", "hold": "held", "skip": "skipped"}
+def _reopen(app: App, label: str) -> None:
+    with suppress(DigestError):
+        app.freezing.reopen(label, now=app.clock.now())
+
+
+def _told(error: DigestError) -> str:
+    return f"{sentence(error.message)} {sentence(error.hint)}".strip()
 
 
 def _seen(form: Mapping[str, str]) -> _Seen | None:

@@ -26,7 +26,7 @@ _DEFAULTS: Mapping[str, str] = {
     "X-Frame-Options": "DENY",
     "X-Robots-Tag": "noindex",
 }
-_PLACES = frozenset(
+PLACES = frozenset(
     {"archive", "desk", "favicon.ico", "health", "hooks", "media", "preferences", "u"}
 )
 _STYLE = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
@@ -96,4 +96,4 @@ class Frontage:
 def _place(scope: Scope) -> str:
     """Return the first known part of the path; what follows may be a reader's token."""
     parts = str(scope["path"]).split("/")
-    return next((part for part in parts if part in _PLACES), "other")
+    return next((part for part in parts if part in PLACES), "other")

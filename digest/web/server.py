@@ -4,7 +4,7 @@ import datetime as dt
 import errno
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import structlog
@@ -24,20 +24,23 @@ log = structlog.get_logger(__name__)
 
 
 @contextmanager
-def serving(app: App, bind: str, over: threading.Event) -> Iterator[str]:
+def serving(
+    app: App, bind: str, over: threading.Event, others: Sequence[App] = ()
+) -> Iterator[str]:
     """Serve the project's pages while the context is open, and yield their address.
 
     Args:
-        app: The project.
+        app: The project, with a newsletter.
         bind: HOST:PORT; port 0 takes a free one.
         over: Set by whoever wants an end, and by the server if it ends by itself.
+        others: The other newsletters of the project that are served with it.
 
     Raises:
         UsageError: The address cannot be listened on.
         ConfigError: The keys cannot be used, or the webhook's key is none.
         StoreError: The database cannot be opened.
     """
-    web = make_web(app)
+    web = make_web(app, *others)
     listener = _listener(bind)
     config = uvicorn.Config(
         web,

@@ -56,7 +56,7 @@ def test_document_says_where(project: Path, start: Callable[..., Process]) -> No
             break
     process.interrupt()
     told = msgspec.json.decode("".join(lines))
-    assert told.keys() == {"address", "public_url", "hook"}
+    assert told.keys() == {"address", "public_url", "hook", "newsletters"}
     assert told["hook"] is False
     assert process.result().code == 0
 

@@ -149,12 +149,10 @@ def test_weeks_around_changes_of_clocks_and_years_each_have_their_edition(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("times", TIMES, ids=lambda times: f"{times['period_ends']}")
 @pytest.mark.parametrize("zone", ZONES)
-def test_whole_year_has_one_edition_a_week(
-    tmp_path: Path, zone: str, times: dict[str, str]
-) -> None:
+def test_whole_year_has_one_edition_a_week(tmp_path: Path, zone: str) -> None:
     """Restarts at any time, two schedulers, and no time away that is longer than allowed."""
+    times = TIMES[ZONES.index(zone) % len(TIMES)]
     moment = dt.datetime(2026, 12, 22, 12, tzinfo=dt.UTC)
     rules = {"unattended": "send", **times}
     life = Life(tmp_path, 2, moment, timezone=zone, rules=rules)
@@ -180,7 +178,7 @@ def test_with_times_when_nothing_runs_each_week_is_still_accounted_for(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_years_with_times_when_nothing_runs_and_an_editor_who_sometimes_acts(
     tmp_path: Path, seed: int
 ) -> None:
@@ -226,5 +224,5 @@ def _act(life: Life, rng: random.Random) -> None:
         editions.skip(label, reason="A holiday.", now=now)
     elif stories and choice < 0.5:
         editions.lead(label, str(rng.choice(stories).article_id), now=now)
-    elif stories:
+    elif stories and editions.draft(label, now=now).stories:
         life.world.approve(label)

@@ -261,7 +261,7 @@ def test_a_wrong_setting_is_named_with_its_file_and_its_key(
         ("DIGEST_EDITION__STORIES", "ten", " is 'ten', and must be a whole number from 1 to 50"),
         ("DIGEST_EDITION__STORYS", "5", " is not a setting; did you mean stories?"),
         ("DIGEST_EDITON__STORIES", "5", ": there is no section editon; did you mean edition?"),
-        ("DIGEST_SOURCE__URL", "x", f": sources are set in {FILE} only, as [[source]]"),
+        ("DIGEST_SOURCE__URL", "x", ": sources are set in files only, as [[source]]"),
         ("DIGEST_NEWSLETTER__TIMEZONE", "Mars", " is 'Mars', which is no time zone"),
         ("DIGEST_EDITION__MINIMUM_STORIES", "11", " is 11, more than edition.stories"),
         ("DIGEST_RANKING__PRIOR_VOTES", "nan", " is 'nan', and must be a number from 0 to 1,000"),

@@ -68,6 +68,35 @@ class StoreContract:
         assert (stored.article.title, stored.article.source) == ("Article number 1", "Example")
         assert stored.article.rating == theirs.rating
 
+    def test_for_some_sources_an_article_begins_when_the_first_of_them_brought_it(
+        self, store: Store
+    ) -> None:
+        self.add(store, [make_article(1), make_article(2)])
+        for name, at in (("Other", LATER), ("Third", LATER + dt.timedelta(days=1))):
+            theirs = make_article(1, source=name)
+            store.record_fetch(SourceState(name=name), placed(theirs, at=at), now=at)
+        end = LATER + dt.timedelta(days=2)
+        both = store.candidates(NOON, LATER)
+        assert store.candidates(NOON, end, sources={"Example", "Other"}) == both
+        [found] = store.candidates(NOON, end, sources={"Third", "Other"})
+        theirs = replace(both[0].article, source="Other")
+        later = replace(both[0], article=theirs, first_seen_at=LATER, belongs_at=LATER)
+        assert found == later
+        assert store.candidates(NOON, LATER, sources={"Other"}) == []
+        assert store.candidates(NOON, end, sources=()) == []
+
+    def test_for_some_sources_an_article_keeps_the_later_instant_that_it_belongs_to(
+        self, store: Store
+    ) -> None:
+        store.record_fetch(STATE, placed(make_article(1), at=LATER), now=NOON)
+        store.record_fetch(STATE, placed(make_article(2), at=None), now=NOON)
+        theirs = placed(make_article(1, source="Other"), make_article(2, source="Other"))
+        seen_at = NOON + dt.timedelta(hours=1)
+        store.record_fetch(SourceState(name="Other"), theirs, now=seen_at)
+        end = LATER + dt.timedelta(days=1)
+        [found] = store.candidates(NOON, end, sources=["Other"])  # not the one of no period
+        assert (found.first_seen_at, found.belongs_at) == (seen_at, LATER)
+
     def test_many_articles_are_one_fetch(self, store: Store) -> None:
         report = self.add(store, [make_article(n) for n in range(1, 1001)])
         assert report.new == store.article_count() == 1000
