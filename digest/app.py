@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from digest.services.notices import NoticeService
     from digest.services.sending import SendingService
     from digest.services.subscriptions import SubscriptionService
+    from digest.sources.http import HttpClient
     from digest.storage.audit import Audit
     from digest.storage.database import Database
     from digest.tokens import KeyRing, Tokens
@@ -314,6 +315,15 @@ class App:
             return None
         return self.subscribers.subscriber(self.project.settings.newsletter.slug, key)
 
+    def open_client(self) -> "HttpClient":
+        """Return what asks hosts on the internet, and the private ones that a source names."""
+        from digest.sources.http import HttpClient
+        from digest.sources.targets import private_endpoints
+
+        public = self.project.settings.newsletter.public_url.rstrip("/")
+        agent = f"digest/{__version__} (+{public})"
+        return HttpClient(user_agent=agent, allowed=private_endpoints(self.sources))
+
     @contextmanager
     def open_sources(self) -> Iterator[tuple[OpenSource, Callable[[], None]]]:
         """Yield what makes a Source of its settings, and what cuts all fetches under way.
@@ -324,18 +334,11 @@ class App:
             ConfigError: No installed plug-in makes a source of one of the kinds.
         """
         from digest.sources.context import SourceContext
-        from digest.sources.http import HttpClient
         from digest.sources.parsing import ParserPool
         from digest.sources.plugins import factories
-        from digest.sources.targets import private_endpoints
 
-        settings = self.sources
+        settings, http = self.sources, self.open_client()
         makers = factories({source.kind for source in settings})
-        public = self.project.settings.newsletter.public_url.rstrip("/")
-        http = HttpClient(
-            user_agent=f"digest/{__version__} (+{public})",
-            allowed=private_endpoints(settings),
-        )
         with ParserPool() as parser:
             context = SourceContext(root=self.project.root, http=http, parser=parser)
 

@@ -10,6 +10,7 @@ DigestError
 ├── HeldElsewhere          let the other run finish
 ├── SourceError            one source failed; the others go on
 │   ├── SourceUnavailable  it may answer later
+│   │   └── SourceMissing  there is no such page, at least for now
 │   ├── SourceGone         it says that it is gone for ever
 │   ├── SourceRefused      it is not allowed, too large, too slow or too hostile
 │   └── SourceMalformed    it answers, but not with a feed
@@ -93,6 +94,10 @@ class SourceError(DigestError):
 
 class SourceUnavailable(SourceError):
     """The source did not answer, or answered with a passing fault."""
+
+
+class SourceMissing(SourceUnavailable):
+    """The source answered 404: it may be back, or have moved."""
 
 
 class SourceGone(SourceError):

@@ -26,6 +26,7 @@ from digest.model.notices import NoticeKind
 from digest.reports import keep_report
 from digest.services.guards import Guards
 from digest.services.schedule import Parts, ScheduleService
+from digest.sources.links import dead_link
 from digest.wholefiles import replace_file
 
 KEPT = Path("var") / "last-sent"
@@ -142,6 +143,7 @@ def open_schedule(app: App) -> ScheduleService:
         sending=app.sending,
         guards=Guards(app.marks, app.clock, home=_home(app), is_current=is_current, note=note),
         collect=lambda: _collect(app),
+        dead_link=lambda url: dead_link(app.open_client(), url, now=app.clock.now()),
         tell=lambda kind, edition, reason, report: _tell(app, kind, edition, reason, report),
         done=lambda report: keep_report(app.project, report),
     )

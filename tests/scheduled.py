@@ -50,6 +50,7 @@ class World:
     told: list[tuple[str, str]] = field(default_factory=list)
     runs: list[Stopped | None] = field(default_factory=list)
     articles: int = 0
+    dead: dict[str, str] = field(default_factory=dict)
     kept: str | None = None
 
     def __post_init__(self) -> None:
@@ -95,6 +96,7 @@ class World:
                 note=self._keep,
             ),
             collect=self._collect,
+            dead_link=lambda url: self.dead.get(url, ""),
             tell=self._tell,
             done=lambda _report: None,
         )

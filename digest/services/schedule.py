@@ -30,8 +30,11 @@ from digest.settings import Settings
 PREPARING = "schedule"  # the name under which one process at a time drafts
 RULE = "the schedule, as nobody objected"
 LAST_LOOK = dt.timedelta(minutes=10)  # before the week ends the sources are read once more
+MOST_LEADS = 3  # so many links are tried before people must look
+NEW_LEAD = "The page of its lead is gone, and another story leads; nobody has approved that."
 NEXT_TRY = dt.timedelta(minutes=5)  # after a failure that nobody here can mend
 OPEN = (EditionState.DRAFT, EditionState.FROZEN)
+UNDER_WAY = (EditionState.PLANNED, EditionState.SENDING)
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +43,8 @@ log = structlog.get_logger(__name__)
 class Parts:
     """What the schedule sets in motion.
 
-    `collect` reads the sources. `tell` tells editors of something about an edition: its kind (see
+    `collect` reads the sources of all newsletters. `dead_link` returns why a link leads to its
+    story no more, or "". `tell` tells editors of something about an edition: its kind (see
     `ScheduleService.tell_once`), the edition, a reason, and the account of a send. `done` keeps
     the account of a run that ended.
     """
@@ -53,6 +57,7 @@ class Parts:
     sending: SendingService
     guards: Guards
     collect: Callable[[], object]
+    dead_link: Callable[[str], str]
     tell: Callable[[str, Edition, str, DeliveryReport | None], object]
     done: Callable[[DeliveryReport], object]
 
@@ -98,7 +103,7 @@ class ScheduleService:
         running = self._period_at(now, [e.period for e in self._parts.editions.standings()])
         if running.end - now <= LAST_LOOK:
             every = min(every, LAST_LOOK)
-        if not self._parts.marks.claim(f"{self._slug}/collected", now, every=every):
+        if not self._parts.marks.claim("collected", now, every=every):
             return False
         with suppress(HeldElsewhere):
             self._parts.collect()
@@ -180,7 +185,7 @@ class ScheduleService:
                 step = Step.SKIP if is_skipped else Step.HOLD
                 self._aside(edition, Due(step=step, reason=reason), now)
             else:
-                self.tell_once("drafted", edition)
+                self.tell_once("drafted", self._with_live_lead(edition, now))
 
     def _look_after(self, edition: Edition, now: dt.datetime) -> None:
         """Hold or skip what the rules say, and remind of what waits for people."""
@@ -223,9 +228,7 @@ class ScheduleService:
 
     def send(self, stop: threading.Event) -> None:
         """Hand over the editions that are due, one after the other; go on with those under way."""
-        standings = self._parts.editions.standings(
-            *OPEN, EditionState.APPROVED, EditionState.PLANNED, EditionState.SENDING
-        )
+        standings = self._parts.editions.standings(*OPEN, EditionState.APPROVED, *UNDER_WAY)
         for label in [edition.period.label for edition in reversed(standings)]:
             now = self._clock.now()
             if stop.is_set() or self._parts.guards.objection(now):
@@ -240,6 +243,12 @@ class ScheduleService:
     def _send(self, edition: Edition, step: Step, stop: threading.Event) -> None:
         now = self._clock.now()
         try:
+            if edition.state not in UNDER_WAY:
+                changed = self._with_live_lead(edition, now)
+                if changed is not edition and self._schedule.unattended == "hold":
+                    return self._aside(changed, Due(step=Step.HOLD, reason=NEW_LEAD), now)
+                step = step if changed is edition else Step.APPROVE
+                edition = changed
             if step is Step.APPROVE:
                 edition = self._approve(edition, now)
             if edition.state is EditionState.APPROVED:
@@ -252,6 +261,22 @@ class ScheduleService:
             log.info("send_left_to_others", edition=edition.period.label, reason=error.message)
         except DigestError as error:
             self._give_up(edition.period.label, error, now)
+
+    def _with_live_lead(self, edition: Edition, now: dt.datetime) -> Edition:
+        """Return the edition, with the next best lead if the page of this one is gone.
+
+        Then it is a draft again, as after every change, and editors are told.
+        """
+        for _ in range(MOST_LEADS):
+            lead = edition.stories[0] if edition.stories else None
+            fault = self._parts.dead_link(lead.url) if lead else ""
+            if lead is None or not fault:
+                break
+            label = edition.period.label
+            edition = self._parts.editions.hide(label, str(lead.article_id), now=now)
+            log.warning("lead_changed", edition=label, article=lead.article_id, reason=fault)
+            self.tell_once("lead_changed", edition, f"{lead.headline}: {fault}")
+        return edition
 
     def _approve(self, edition: Edition, now: dt.datetime) -> Edition:
         label = edition.period.label

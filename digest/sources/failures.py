@@ -6,7 +6,7 @@ import socket
 import ssl
 from http.client import HTTPException, LineTooLong
 
-from digest.errors import SourceError, SourceGone, SourceRefused, SourceUnavailable
+from digest.errors import SourceError, SourceGone, SourceMissing, SourceRefused, SourceUnavailable
 
 UNHARMED = "Nothing was changed."
 HINTS = {
@@ -21,7 +21,8 @@ def raise_unless_good(host: str, status: int) -> None:
     """Raise for every final status but 200, 203 and 304."""
     if status in (200, 203, 304):
         return
-    kind = SourceGone if status == 410 else SourceUnavailable
+    kinds = {404: SourceMissing, 410: SourceGone}
+    kind = kinds.get(status, SourceUnavailable)
     hint = HINTS.get(status, "The next collect asks again.")
     raise kind(f"{host} answered {status_words(status)}. {UNHARMED}", hint=hint)
 

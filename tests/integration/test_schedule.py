@@ -127,6 +127,36 @@ def test_thin_week_is_never_silent(make: Make, rule: str, state: str) -> None:
         assert (state, "2026-W48") in world.told
 
 
+# The lead
+
+
+@pytest.mark.parametrize(("rule", "state"), [("send", "done"), ("hold", "held")])
+def test_lead_whose_page_is_gone_gives_way_to_the_next(make: Make, rule: str, state: str) -> None:
+    world = make(rules={"unattended": rule})
+    schedule = world.process()
+    world.until("2026-11-29T18:00", schedule)
+    world.approve("")
+    before = world.editions()["2026-W48"].stories
+    world.dead[before[0].url] = "The page is gone (410)."
+    world.until("2026-11-30T06:00", schedule)
+    edition = world.editions()["2026-W48"]
+    assert str(edition.state) == state
+    assert edition.stories[0].article_id == before[1].article_id
+    assert before[0].article_id not in {story.article_id for story in edition.stories}
+    assert ("lead_changed", "2026-W48") in world.told
+    assert not edition.approved_by or edition.approved_by.startswith("the schedule")
+
+
+def test_lead_that_is_gone_before_the_week_ends_is_not_in_the_draft(make: Make) -> None:
+    world = make()
+    schedule = world.process()
+    world.until("2026-11-29T16:00", schedule)
+    first = world.desk()[0].compose("", now=world.clock.now()).stories[0]
+    world.dead[first.url] = "The page is gone (410)."
+    world.until("2026-11-29T17:00", schedule)
+    assert first.article_id in world.editions()["2026-W48"].hidden
+
+
 # What was missed
 
 
