@@ -113,7 +113,7 @@ def attempt(number: int) -> dict[str, object]:
 
 def reader(number: int) -> dict[str, object]:
     """Return a subscriber's row."""
-    names = dict.fromkeys(("first_name", "topics", "language", "origin", "left_by"), "")
+    names = dict.fromkeys(("first_name", "topics", "language", "timezone", "origin", "left_by"), "")
     address = f"reader{number}@example.com"
     return names | {
         "id": number,

@@ -189,7 +189,7 @@ class App:
             render=self.renderer.render_notice,
             transport=lambda: self.transport,
             links=lambda: EditorLinks(self.project.settings, self.tokens, self.keys),
-            ahead=lambda: self.sending.ahead(),
+            ahead=lambda edition: self.sending.ahead(edition),
         )
 
     @cached_property

@@ -4,11 +4,12 @@ Pure. The rules: the lead stands first; a pin is a position; what an editor hid 
 editor wrote stays; everything else follows the ranking under the cap per source.
 """
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from digest.model.articles import Article, RankedArticle, Reason
-from digest.model.editions import Edition, EditionState, Story
+from digest.model.editions import Edition, EditionState, MergedArticle, Story
 from digest.normalising.text import clean_text, shorten
 from digest.ports import Words
 
@@ -27,13 +28,27 @@ class Curation:
     """What editors decided about an edition, kept when it is drafted again.
 
     `pins` maps article ids to positions (1 is the lead's), `edited` holds the stories whose words
-    an editor wrote, by article id, whether or not they are in the edition now.
+    an editor wrote, by article id, whether or not they are in the edition now. `merged` maps a
+    story's article id to what is merged into it, and `updates` to the label of the sent edition
+    that had it. Pins, merging and updates are forgotten when the story leaves the edition.
     """
 
     lead: int | None = None
     pins: Mapping[int, int] = field(default_factory=dict)
     hidden: frozenset[int] = frozenset()
     edited: Mapping[int, Story] = field(default_factory=dict)
+    merged: Mapping[int, tuple[MergedArticle, ...]] = field(default_factory=dict)
+    updates: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def placed(self) -> frozenset[int]:
+        """The articles that an editor gave a place, which are in whatever the ranking says."""
+        return frozenset(self.pins) | ({self.lead} if self.lead is not None else set())
+
+    @property
+    def taken(self) -> frozenset[int]:
+        """The articles that are merged into a story, and so are none of their own."""
+        return frozenset(o.article_id for others in self.merged.values() for o in others)
 
 
 def curation_of(edition: Edition) -> Curation:
@@ -44,6 +59,8 @@ def curation_of(edition: Edition) -> Curation:
         pins={s.article_id: s.pinned_at for s in edition.stories if s.pinned_at is not None},
         hidden=edition.hidden,
         edited={s.article_id: s for s in (*edition.aside, *written)},
+        merged={s.article_id: s.also for s in edition.stories if s.also},
+        updates={s.article_id: s.update_of for s in edition.stories if s.update_of},
     )
 
 
@@ -95,9 +112,10 @@ def choose(ranked: Sequence[RankedArticle], curation: Curation, *, size: int) ->
     `ranked` has the caps already marked, and who comes first in it is chosen first; what is held
     back only fills what is left. The order of the stories is that of their scores. The lead and
     pinned articles are in whatever their score or cap says, as long as they are among `ranked` and
-    not hidden.
+    not hidden. What is merged into a story is not chosen; see `digest.combining`.
     """
-    by_id = {r.stored.id: r for r in ranked if r.stored.id not in curation.hidden}
+    out = curation.hidden | curation.taken
+    by_id = {r.stored.id: r for r in ranked if r.stored.id not in out}
     places = {key: place for place, key in enumerate(by_id)}
     by_hand = [curation.lead, *sorted(curation.pins, key=lambda key: curation.pins[key])]
     wanted = [key for key in dict.fromkeys(by_hand) if key in by_id]
@@ -139,6 +157,14 @@ def _story(ranked: RankedArticle, curation: Curation, would_be: int) -> Story:
         reasons = (*reasons, Reason(text=f"Chosen as lead; would be number {would_be}", stars=0.0))
     elif pinned_at is not None:
         reasons = (*reasons, Reason(text=f"Pinned; would be number {would_be}", stars=0.0))
+    also = curation.merged.get(article_id, ())
+    update_of = curation.updates.get(article_id, "")
+    if update_of:
+        reasons = (*reasons, Reason(text=f"Update of a story in {update_of}", stars=0.0))
+    if also:
+        names = ", ".join(other.outlet or other.source for other in also)
+        reasons = (*reasons, Reason(text=f"Merged with {names}", stars=0.0))
+    topics = (*article.topics, *(topic for other in also for topic in other.topics))
     story = Story(
         article_id=article_id,
         position=0,
@@ -151,13 +177,15 @@ def _story(ranked: RankedArticle, curation: Curation, would_be: int) -> Story:
         score=ranked.score,
         reasons=reasons,
         rating=article.rating,
-        topics=article.topics,
+        topics=tuple(dict.fromkeys(topics)),
         author=article.author,
         language=article.language,
         image=article.image,
         published_at=article.published_at,
         words=article.words,
         pinned_at=pinned_at,
+        also=also,
+        update_of=update_of,
     )
     kept = curation.edited.get(article_id)
     return keep_words(story, kept) if kept else story
@@ -220,14 +248,20 @@ class English:
         return (singular if number == 1 else plural) % values
 
 
-def with_envelope(edition: Edition, words: Words | None = None) -> Edition:
-    """Return the edition with subject and preheader made from its stories, unless edited."""
+def with_envelope(
+    edition: Edition, words: Words | None = None, *, taken: Collection[str] = ()
+) -> Edition:
+    """Return the edition with subject and preheader made from its stories, unless edited.
+
+    The subject is that of the lead, or of the first story after it whose subject says something
+    else than those `taken`, which readers still have in their inbox.
+    """
     words = words or English()
     if not edition.stories:
         return edition
     subject, preheader = edition.subject, edition.preheader
     if not edition.subject_edited:
-        subject = make_subject(edition.stories, words)
+        subject = _new_subject(edition.stories, words, taken)
     if not edition.preheader_edited:
         preheader = make_preheader(edition.stories, words)
     return replace(edition, subject=subject, preheader=preheader)
@@ -302,6 +336,24 @@ def reopened(edition: Edition) -> Edition:
         approved_by="",
         approved_at=None,
     )
+
+
+def _new_subject(stories: Sequence[Story], words: Words, taken: Collection[str]) -> str:
+    found = (
+        make_subject([story, *(other for other in stories if other is not story)], words)
+        for story in stories
+    )
+    first = make_subject(stories, words)
+    return next((s for s in found if not any(same_words(s, one) for one in taken)), first)
+
+
+def same_words(one: str, other: str) -> bool:
+    """Tell whether two subjects say the same, whatever their case, signs and blanks."""
+    return bool(one) and _bare_words(one) == _bare_words(other)
+
+
+def _bare_words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.casefold())
 
 
 def make_subject(stories: Sequence[Story], words: Words) -> str:

@@ -1,10 +1,9 @@
 """What differs between two editions, in words for people. Pure."""
 
-import re
 from collections.abc import Iterator, Sequence
 
-from digest.curation import curation_of
-from digest.model.editions import Edition, EditionState, Story
+from digest.curation import curation_of, same_words
+from digest.model.editions import Edition, EditionState, MergedArticle, Story
 from digest.normalising.text import shorten
 
 LONGEST_TITLE = 60  # characters
@@ -43,6 +42,9 @@ def changes(before: Edition | None, after: Edition) -> list[str]:
         found = [*_state(after)]
         if after.stories:
             found.append(f"{len(after.stories)} stories of {after.candidates} candidates")
+        for story in after.stories:
+            found += [_came_in(story)] if story.update_of else []
+            found += _merging(story, None)
         return found
     found = [*_state(after, before), *_envelope(before, after), *_cast(before, after)]
     return found or moves(before, after)
@@ -89,15 +91,34 @@ def _cast(before: Edition, after: Edition) -> Iterator[str]:
         yield lead
     for key, story in new.items():
         was = old.get(key)
-        if was is None:
-            yield f"in at {story.position}: {_title(story)}"
+        if was is None or was.update_of != story.update_of:
+            yield _came_in(story)
         elif story.pinned_at is not None and was.pinned_at != story.pinned_at:
             yield f"pinned at {story.pinned_at}: {_title(story)}"
         if was and (was.headline, was.summary) != (story.headline, story.summary):
             yield f"other words: {_title(story)}"
+        yield from _merging(story, was)
+    merged = {other.article_id for story in after.stories for other in story.also}
     for key, story in old.items():
-        if key not in new:
+        if key not in new and key not in merged:
             yield f"{'hidden' if key in after.hidden else 'out'}: {_title(story)}"
+
+
+def _came_in(story: Story) -> str:
+    of = f" as an update of {story.update_of}" if story.update_of else ""
+    return f"in at {story.position}{of}: {_title(story)}"
+
+
+def _merging(story: Story, was: Story | None) -> Iterator[str]:
+    before, now = (
+        {other.article_id: other for other in one.also} if one else {} for one in (was, story)
+    )
+    for key, other in now.items():
+        if key not in before:
+            yield f"merged into {_title(story)}: {_title(other)}"
+    for key, other in before.items():
+        if key not in now:
+            yield f"split from {_title(story)}: {_title(other)}"
 
 
 def between(last: Edition, edition: Edition) -> list[str]:
@@ -105,7 +126,7 @@ def between(last: Edition, edition: Edition) -> list[str]:
     had = {story.article_id for story in last.stories}
     again = [story for story in edition.stories if story.article_id in had]
     found = [f"{len(edition.stories)} stories instead of {len(last.stories)}"]
-    found += [f"in both: {_title(story)}" for story in again]
+    found += [f"in both{', as an update' if s.update_of else ''}: {_title(s)}" for s in again]
     if same_words(edition.subject, last.subject):
         found.append("the same subject")
     before, after = (_outlets(one.stories) for one in (last, edition))
@@ -120,15 +141,6 @@ def _outlets(stories: Sequence[Story]) -> set[str]:
     return {story.outlet or story.source for story in stories}
 
 
-def same_words(one: str, other: str) -> bool:
-    """Tell whether two subjects say the same, whatever their case, signs and blanks."""
-    return bool(one) and _words(one) == _words(other)
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.casefold())
-
-
 def _lead(old: Sequence[Story], new: Sequence[Story]) -> str:
     first = new[0] if new else None
     if first is None or (old and old[0].article_id == first.article_id):
@@ -136,5 +148,5 @@ def _lead(old: Sequence[Story], new: Sequence[Story]) -> str:
     return f"lead: {_title(first)}"
 
 
-def _title(story: Story) -> str:
+def _title(story: Story | MergedArticle) -> str:
     return shorten(story.headline, LONGEST_TITLE)

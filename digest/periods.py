@@ -152,13 +152,34 @@ def send_at(period: Period, schedule: ScheduleSettings) -> dt.datetime:
 
     That is the first weekly time `send` that is not before the period's end.
     """
+    at, _wall = _send_time(period, schedule)
+    return at
+
+
+def local_send_at(period: Period, schedule: ScheduleSettings, zone: ZoneInfo) -> dt.datetime:
+    """Return the aware UTC instant at which readers in `zone` get it, each in their own time.
+
+    That is when clocks there show the wall time, of the same date, at which it goes out in the
+    newsletter's own zone: half a day before or a day after it at most. Where that is before the
+    period's end, it is the period's end.
+    """
+    _at, wall = _send_time(period, schedule)
+    return max(instant(wall, zone), period.end)
+
+
+def _send_time(period: Period, schedule: ScheduleSettings) -> tuple[dt.datetime, dt.datetime]:
+    """Return the first instant of `send` after the period, and the naive wall time it stands for.
+
+    The two differ where a clock change skips the wall time.
+    """
     zone = ZoneInfo(period.timezone)
-    day, clock = _weekday_and_time(schedule.send)
+    day, clock = _weekday_and_time(schedule.send_wall)
     local = period.end.astimezone(zone).date()
     # Starts a week early: a gap can push a wall time past midnight into the day of the end.
     first = local + dt.timedelta(days=(day - local.weekday()) % 7 - 7)
-    times = (instant(dt.datetime.combine(first + n * WEEK, clock), zone) for n in range(4))
-    return min(at for at in times if at >= period.end)
+    walls = [dt.datetime.combine(first + n * WEEK, clock) for n in range(4)]
+    times = ((instant(wall, zone), wall) for wall in walls)
+    return min(time for time in times if time[0] >= period.end)
 
 
 def is_first_of_month(period: Period) -> bool:

@@ -24,6 +24,14 @@ Weekly = Annotated[
         description="a weekday and a time, like sun 18:00",
     ),
 ]
+LOCAL = " local"
+SendTime = Annotated[
+    str,
+    Meta(
+        pattern=rf"^(mon|tue|wed|thu|fri|sat|sun) ([01][0-9]|2[0-3]):[0-5][0-9]({LOCAL})?\Z",
+        description="a weekday and a time, like mon 07:00 or mon 07:00 local",
+    ),
+]
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -78,12 +86,22 @@ class ScheduleSettings(Section, frozen=True):
         ),
     ] = "every 1h"
     period_ends: Weekly = "sun 18:00"
-    send: Weekly = "mon 07:00"
+    send: SendTime = "mon 07:00"
     unattended: Literal["hold", "send"] = "hold"
     catch_up_hours: Annotated[int, Meta(ge=0, le=144)] = 24
     missed: Literal["latest", "all", "none"] = "latest"
     remind_hours: Annotated[int, Meta(ge=0, le=144)] = 3
     two_people: bool = False
+
+    @property
+    def send_wall(self) -> str:
+        """The wall time of `send` alone, like "mon 07:00"."""
+        return self.send.removesuffix(LOCAL)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether each reader gets the edition at that time of their own zone."""
+        return self.send.endswith(LOCAL)
 
 
 class EditionSettings(Section, frozen=True):

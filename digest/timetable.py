@@ -59,7 +59,7 @@ def _notes(period: Period, due: dt.datetime, schedule: ScheduleSettings) -> Iter
     if week != dt.timedelta(days=7):
         yield f"Its week has {_length(week)}, after a change of the settings"
     local = due.astimezone(zone)
-    wanted = schedule.send.partition(" ")[2]
+    wanted = schedule.send_wall.partition(" ")[2]
     if f"{local:%H:%M}" != wanted:
         yield f"{wanted} does not exist that day: it goes at {local:%H:%M}"
     elif len(wall_times_of(local.replace(tzinfo=None), zone)) > 1:

@@ -126,5 +126,5 @@ def _reader(number: int, topics: Sequence[str]) -> dict[str, Any]:
         "frequency": "weekly",
         "state": "active",
         "joined_at": NOON,
-        **dict.fromkeys(("first_name", "language", "origin", "left_by"), ""),
+        **dict.fromkeys(("first_name", "language", "timezone", "origin", "left_by"), ""),
     }

@@ -11,7 +11,7 @@ from digest.model.deliveries import DeliveryReport, Handover, Outcome
 from digest.model.editions import WHOLE, Edition, EditionState, FrozenVariant, Variant
 from digest.services.brakes import Stopped
 from digest.services.sending import SendingService
-from digest.settings import DeliverySettings, SendgridSettings, Settings
+from digest.settings import DeliverySettings, ScheduleSettings, SendgridSettings, Settings
 from digest.storage.database import Database, open_database
 from digest.storage.ledger import SqlLedger
 from digest.storage.store import SqlStore
@@ -77,6 +77,7 @@ class Desk:
     provider: Provider
     rules: dict[str, Any] = field(default_factory=dict)
     hold_minutes: int = 20
+    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
     stop: threading.Event = field(default_factory=threading.Event)
     waits: list[float] = field(default_factory=list)
     progress: list[int] = field(default_factory=list)
@@ -90,6 +91,7 @@ class Desk:
         """Return the service as a new process would make it."""
         rules: dict[str, Any] = {"batch_size": 10, "in_flight": 1} | self.rules
         settings = Settings(
+            schedule=self.schedule,
             delivery=DeliverySettings(**rules),
             sendgrid=SendgridSettings(hold_minutes=self.hold_minutes),
         )

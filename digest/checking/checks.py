@@ -66,6 +66,7 @@ def check_mail(  # noqa: PLR0913 - these parts are what a mail is
     tokens: Mapping[str, int],
     postal_address: str,
     weights: Mapping[str, int] | None = None,
+    also: Sequence[tuple[str, str]] = (),
 ) -> list[Finding]:
     """Return what is wrong in a rendered mail, the worst first; equal mails, equal findings.
 
@@ -78,6 +79,7 @@ def check_mail(  # noqa: PLR0913 - these parts are what a mail is
         tokens: How often each token must stand in the HTML.
         postal_address: The sender's address, one or more lines.
         weights: Bytes of the pictures that are at hand, by URL.
+        also: Headline and URL of each article that is merged into a story.
     """
     parsed = Document(html, stories)
     letter = Letter(
@@ -89,6 +91,7 @@ def check_mail(  # noqa: PLR0913 - these parts are what a mail is
         postal_address=postal_address,
         known=joined(" ".join(part for story in stories for part in story)),
         weights=weights or {},
+        also=also,
     )
     found = [*_apply(HTML_RULES, parsed, parsed), *_apply(mail.RULES, letter, parsed)]
     return worst_first(found)

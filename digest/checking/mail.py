@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from digest.checking.findings import Fault, Rule, Severity
@@ -32,6 +32,7 @@ _URL = re.compile(r"https?://\S+|mailto:\S+")
 class Letter:
     """A rendered mail; `known` are the feeds' own words, `weights` the bytes of pictures by URL.
 
+    `also` has headline and URL of what is merged into stories.
     The tokens of `digest.merging` are still in it, unless it is one reader's own: `is_filled`.
     """
 
@@ -44,6 +45,7 @@ class Letter:
     known: str
     weights: Mapping[str, int] = field(default_factory=dict)
     is_filled: bool = False
+    also: Sequence[tuple[str, str]] = ()
 
 
 def subject_signs(letter: Letter) -> Iterator[Fault]:
@@ -179,6 +181,9 @@ def stories_in_html(letter: Letter) -> Iterator[Fault]:
             yield Fault(f"the HTML lacks the story {shown(headline)}")
         elif url and not {url, web_link(url)} & hrefs:
             yield Fault(f"the HTML has no link to the story {shown(headline)}")
+    for headline, url in letter.also:
+        if url and not {url, web_link(url)} & hrefs:
+            yield Fault(f"the HTML has no link to {shown(headline)}, which is merged into a story")
 
 
 def order_in_html(letter: Letter) -> Iterator[Fault]:
@@ -200,6 +205,9 @@ def stories_in_text(letter: Letter) -> Iterator[Fault]:
             yield Fault(f"the text part lacks the story {shown(headline)}")
         elif url and url not in words and web_link(url) not in words:
             yield Fault(f"the text part has no address of the story {shown(headline)}")
+    for headline, url in letter.also if words else ():
+        if url and url not in words and web_link(url) not in words:
+            yield Fault(f"the text part has no address of {shown(headline)}, merged into a story")
     if words:
         yield from _out_of_order(words, letter, "text part")
 

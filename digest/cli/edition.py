@@ -17,6 +17,12 @@ from digest.services.previews import state_words
 SHORT_HASH = 12
 
 ARTICLE = click.argument("reference", metavar="ARTICLE")
+UPDATE = click.option(
+    "--update",
+    "is_update",
+    is_flag=True,
+    help="Bring a story back that readers had, marked as an update.",
+)
 
 
 @click.group(name="edition", short_help="Draft, curate, freeze and approve an edition.")
@@ -92,12 +98,13 @@ def draft(options: Options, label: str) -> None:
 @command.command("lead")
 @edition_option
 @ARTICLE
+@UPDATE
 @common_options
 @click.pass_obj
-def lead(options: Options, label: str, reference: str) -> None:
+def lead(options: Options, label: str, reference: str, is_update: bool) -> None:
     """Make ARTICLE the lead story."""
     with _curating(options, label) as app:
-        edition = app.editions.lead(label, reference, now=app.clock.now())
+        edition = app.editions.lead(label, reference, now=app.clock.now(), is_update=is_update)
         show_edition(app, options.output(), edition)
         _tell_if_from_elsewhere(app, options.output(), edition, reference)
 
@@ -106,12 +113,14 @@ def lead(options: Options, label: str, reference: str) -> None:
 @edition_option
 @ARTICLE
 @click.argument("position", type=int)
+@UPDATE
 @common_options
 @click.pass_obj
-def pin(options: Options, label: str, reference: str, position: int) -> None:
+def pin(options: Options, label: str, reference: str, position: int, is_update: bool) -> None:
     """Fix ARTICLE at POSITION, whatever its score; a redraft keeps it there."""
     with _curating(options, label) as app:
-        edition = app.editions.pin(label, reference, position, now=app.clock.now())
+        now = app.clock.now()
+        edition = app.editions.pin(label, reference, position, now=now, is_update=is_update)
         show_edition(app, options.output(), edition)
         _tell_if_from_elsewhere(app, options.output(), edition, reference)
 
@@ -162,6 +171,31 @@ def unhide(options: Options, label: str, reference: str) -> None:
     """Let a hidden ARTICLE take part again."""
     with _curating(options, label) as app:
         edition = app.editions.unhide(label, reference, now=app.clock.now())
+        show_edition(app, options.output(), edition)
+
+
+@command.command("merge")
+@edition_option
+@ARTICLE
+@click.argument("others", metavar="OTHER...", nargs=-1, required=True)
+@common_options
+@click.pass_obj
+def merge(options: Options, label: str, reference: str, others: tuple[str, ...]) -> None:
+    """Make one story of articles about one event: ARTICLE, and below it links to the others."""
+    with _curating(options, label) as app:
+        edition = app.editions.merge(label, reference, others, now=app.clock.now())
+        show_edition(app, options.output(), edition)
+
+
+@command.command("split")
+@edition_option
+@ARTICLE
+@common_options
+@click.pass_obj
+def split(options: Options, label: str, reference: str) -> None:
+    """Let all articles go that are merged into the story ARTICLE."""
+    with _curating(options, label) as app:
+        edition = app.editions.split(label, reference, now=app.clock.now())
         show_edition(app, options.output(), edition)
 
 
@@ -317,7 +351,8 @@ def _tell_if_from_elsewhere(app: App, out: Output, edition: Edition, reference: 
     now = app.clock.now()
     article = app.editions.find(reference, edition.period, now=now)
     ranked = app.editions.ranked(edition.period, now=now)
-    if article.id not in {item.stored.id for item in ranked}:
+    is_update = any(s.article_id == article.id and s.update_of for s in edition.stories)
+    if not is_update and article.id not in {item.stored.id for item in ranked}:
         out.note(f"{article.article.title!r} is no candidate of this week; it is in all the same.")
 
 

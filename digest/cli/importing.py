@@ -24,7 +24,7 @@ HOLD = "subscribers"
 
 SHOWN = 20  # rows that were left out
 KB = 1024  # bytes
-_FIELDS = "email|first_name|topics|frequency|language"
+_FIELDS = "email|first_name|topics|frequency|language|timezone"
 
 
 @click.command("import")
@@ -67,9 +67,9 @@ def command(options: Options, /, path: Path, dry_run: bool, **chosen: Any) -> in
     """Take the readers of a CSV file into the list.
 
     The file is UTF-8 or UTF-16, with commas, semicolons or tabs, and its first line names the
-    columns: email, first_name, topics, frequency, language, or similar. All good rows go in, or
-    none if it is cut off; what is wrong with the others is told. Known readers take over what
-    differs. Nobody who left, is suppressed or was erased comes back, and nothing is sent.
+    columns: email, first_name, topics, frequency, language, timezone, or similar. All good rows go
+    in, or none if it is cut off; what is wrong with the others is told. Known readers take over
+    what differs. Nobody who left, is suppressed or was erased comes back, and nothing is sent.
     """
     from digest.listfiles import open_list
     from digest.normalising.text import clean_text
@@ -233,6 +233,7 @@ def _show(
         *((f"Kept out, {why}", number) for why, number in kept_out.items() if number),
         *((("Repeated", added.repeated),) if added.repeated else ()),
         *((("Left out", report.refused),) if report.refused else ()),
+        *((("Time zone unknown", report.unknown_zones),) if report.unknown_zones else ()),
     ):
         out.line(f"  {name:<22} {number:>9,}")
     for line, reason in first:
@@ -263,5 +264,6 @@ def _document(
         },
         "refused": report.refused,
         "reasons": [{"line": line, "reason": reason} for line, reason in first],
+        "unknown_timezones": report.unknown_zones,
         "unread": list(report.unread),
     }

@@ -1,6 +1,7 @@
 """`digest schedule`: which editions come, and when."""
 
 import itertools
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,6 +10,7 @@ import click
 
 from digest.app import App
 from digest.cli.options import Options, common_options
+from digest.model.editions import Edition
 
 MOST_SHOWN = 520  # ten years
 
@@ -53,6 +55,7 @@ def show(options: Options, number: int, tz: str | None) -> None:
         documents: list[dict[str, Any]] = []
         for slot, edition in itertools.islice(coming, number):
             readers = app.audience(edition).planned
+            notes = (*slot.notes, *_own_times(app, edition, zone))
             period, state = slot.period, str(edition.state) if edition.id else "not drafted"
             start, end, due = (
                 at.astimezone(zone) for at in (period.start, period.end, slot.send_at)
@@ -74,7 +77,7 @@ def show(options: Options, number: int, tz: str | None) -> None:
                     "send_at": due,
                     "readers": readers,
                     "state": state,
-                    "notes": slot.notes,
+                    "notes": notes,
                 }
             )
         out.document({"timezone": name, "editions": documents})
@@ -87,7 +90,17 @@ def show(options: Options, number: int, tz: str | None) -> None:
 
 def _words(settings: Any) -> str:
     schedule = settings.schedule
-    return f"{schedule.period_ends} and {schedule.send} in {settings.newsletter.timezone}"
+    return f"{schedule.period_ends} and {schedule.send_wall} in {settings.newsletter.timezone}"
+
+
+def _own_times(app: App, edition: Edition, zone: ZoneInfo) -> Iterator[str]:
+    """Yield when its first and its last readers get it, where each does in their own time."""
+    from digest.services.waves import OwnTime
+
+    if app.project.settings.schedule.is_local:
+        span = OwnTime(app.ledger, app.project.settings).span(edition)
+        first, last = (f"{at.astimezone(zone):%a %Y-%m-%d %H:%M}" for at in span)
+        yield f"Each reader's own time: first {first}, last {last}"
 
 
 def _offset(at: Any) -> str:

@@ -123,7 +123,8 @@ def show_report(app: App, out: Output, report: DeliveryReport) -> None:
     if report.release_at is not None:
         zone = ZoneInfo(app.project.settings.newsletter.timezone)
         local = report.release_at.astimezone(zone)
-        out.line(f"  Released   {local:%a %Y-%m-%d %H:%M} {zone.key}, by the provider")
+        on = " on, each reader's own time" if app.project.settings.schedule.is_local else ""
+        out.line(f"  Released   {local:%a %Y-%m-%d %H:%M} {zone.key}{on}, by the provider")
     if report.unknown:
         out.note("Nobody knows of some whether they were accepted: digest delivery settle")
 
@@ -182,6 +183,8 @@ def _confirm(
     out.note(f"  Goes to    {count(audience.planned, 'reader')} through {app.transport.name}")
     if excluded:
         out.note(f"  Not to     {excluded}")
+    if app.project.settings.schedule.is_local:
+        out.note("  When       each at their own time; it goes on until the last have it")
     if chosen["expect"] is not None:
         require_expected(audience.planned, chosen["expect"])
     if chosen["yes"]:

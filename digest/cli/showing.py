@@ -29,6 +29,13 @@ def show_edition(app: App, out: Output, edition: Edition) -> None:
         out.line(f"  Because    {edition.reason}")
     for note in edition.notes:
         out.line(f"  Note       {note}")
+    for story in app.editions.stale_updates(edition):
+        words = f"digest edition edit {story.article_id} --summary TEXT"
+        out.line(f"  Note       {story.article_id} is an update that says nothing new yet: {words}")
+    for story in edition.stories:
+        for other in story.also:
+            what = f"{other.article_id} {other.headline} ({other.outlet or other.source})"
+            out.line(f"  Merged     {what} into {story.article_id}")
     for article in app.store.articles(edition.hidden).values():
         out.line(f"  Hidden     {article.id} {article.article.title}")
     out.line()

@@ -14,7 +14,7 @@ from digest.cli.tables import count
 from digest.errors import NotApproved, UsageError
 from digest.model.subscribers import Frequency, Subscriber, SubscriberState, Suppression
 
-COLUMNS = ("email", "first_name", "topics", "frequency", "language")
+COLUMNS = ("email", "first_name", "topics", "frequency", "language", "timezone")
 STANDING = ("state", "joined_at", "left_at", "left_by", "origin")
 UNKNOWN = "There is no reader with this address."
 SEARCH = "Search: digest subscribers list --search TEXT"
@@ -67,7 +67,9 @@ def export(options: Options, path: str, state: str) -> None:
 def _exported(app: App, state: str) -> Iterator[Sequence[str]]:
     slug = app.project.settings.newsletter.slug
     for one in app.subscribers.subscribers(slug, is_mailed=state == "active"):
-        row = (one.address, one.first_name, "; ".join(one.topics), one.frequency, one.language)
+        topics = "; ".join(one.topics)
+        chosen = (topics, one.frequency, one.language, one.timezone)
+        row = (one.address, one.first_name, *chosen)
         if state == "active":
             yield row
         elif state in ("all", one.state):
@@ -171,6 +173,7 @@ def _lines(one: Subscriber) -> Iterator[tuple[str, str]]:
     yield "Topics", "; ".join(one.topics) or "everything"
     yield "Frequency", str(one.frequency)
     yield "Language", one.language or "the newsletter's own"
+    yield "Time zone", one.timezone or "the newsletter's own"
     yield "Joined", f"{one.joined_at:%Y-%m-%d}, {one.origin}"
     if one.left_at is not None:
         yield "Left", f"{one.left_at:%Y-%m-%d}, by {one.left_by}"
@@ -200,6 +203,7 @@ def _topics(
 @click.option("--all-topics", is_flag=True, help="The reader wants everything again.")
 @click.option("--frequency", type=click.Choice([str(f) for f in Frequency]), help="How often.")
 @click.option("--language", metavar="TAG", help="A tag such as en or pt-BR.")
+@click.option("--timezone", metavar="ZONE", help="An IANA name such as Europe/Berlin.")
 @click.option(
     "--origin",
     default="added by an admin",
@@ -294,6 +298,7 @@ def _document(one: Subscriber, suppression: Suppression | None) -> dict[str, Any
         "topics": list(one.topics),
         "frequency": one.frequency,
         "language": one.language,
+        "timezone": one.timezone,
         "state": one.state,
         "joined_at": one.joined_at.isoformat(),
         "origin": one.origin,

@@ -43,6 +43,7 @@ def story_table(out: Output, edition: Edition) -> None:
 
 def _row(story: Story) -> Sequence[str]:
     mark = "★" if story.lead else "pin" if story.pinned_at else ""
+    mark = " ".join(filter(None, (mark, "update" if story.update_of else "")))
     origin = story.outlet or story.source
     number = str(story.article_id)
     score = f"{story.score:.2f}"

@@ -244,6 +244,19 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waves:
+    """How an edition goes out to each reader in their own time.
+
+    `release_at` returns for a reader's zone, "" for the newsletter's own, the aware UTC instant at
+    which they get it; readers with the same instant are one wave. `ahead` is how long before that
+    a batch is handed over.
+    """
+
+    release_at: Callable[[str], dt.datetime]
+    ahead: dt.timedelta = dt.timedelta()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Audience:
     """Who gets an edition, as counts: candidates = planned + the sum of `excluded`."""
 

@@ -51,12 +51,29 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MergedArticle:
+    """An article about the same event that an editor merged into a story, as it was then."""
+
+    article_id: int
+    headline: str
+    summary: str
+    url: str
+    source: str
+    outlet: str
+    topics: tuple[str, ...] = ()
+    language: str = ""
+    words: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
     """An article placed in an edition.
 
     `headline` and `summary` are what the mail shows: the editor's words where there are any (then
     `headline_edited`/`summary_edited` is True), else the article's. `pinned_at` is the position
-    that an editor fixed, 1-based, or None.
+    that an editor fixed, 1-based, or None. `also` holds the articles that are merged into it, whose
+    topics are among its own. `update_of` is the label of the sent edition whose readers had the
+    article before, "" for any other story.
     """
 
     article_id: int
@@ -79,6 +96,8 @@ class Story:
     pinned_at: int | None = None
     headline_edited: bool = False
     summary_edited: bool = False
+    also: tuple[MergedArticle, ...] = ()
+    update_of: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,8 +39,8 @@ class Subscriber:
 
     `address` is as the reader wrote it, with the domain in lower case; `key` is what makes two
     spellings one reader. `topics` is in alphabetical order, () for everything. `language` is a BCP
-    47 tag, "" for the newsletter's own. `origin` says where the consent came from. Instants are
-    aware UTC.
+    47 tag and `timezone` an IANA name, each "" for the newsletter's own. `origin` says where the
+    consent came from. Instants are aware UTC.
     """
 
     newsletter: str
@@ -52,6 +52,7 @@ class Subscriber:
     topics: tuple[str, ...] = ()
     frequency: Frequency = Frequency.WEEKLY
     language: str = ""
+    timezone: str = ""
     state: SubscriberState = SubscriberState.ACTIVE
     left_at: dt.datetime | None = None
     left_by: str = ""

@@ -75,8 +75,10 @@ def article_key(url: str) -> str:
     host = _site(parts.netloc.removesuffix(":443"))
     query = _without_tracking(parts.query, (_site(parts.hostname or ""),))
     query = "&".join(part for part in query.split("&") if not _AMP.fullmatch(part))
-    path = _AMP_SUFFIX.sub("", parts.path).rstrip("/") or "/"
-    return urlunsplit(("https", host, path, query, ""))
+    path = parts.path
+    while (shorter := _AMP_SUFFIX.sub("", path.rstrip("/;"))) != path:
+        path = shorter
+    return urlunsplit(("https", host, path or "/", query, ""))
 
 
 def domain(url: str) -> str:

@@ -168,7 +168,10 @@ class Store(Protocol):
         """Return the rated articles with `belongs_at` in [start, end), ordered by id."""
 
     def sent_article_ids(self, newsletter: str, *, except_label: str) -> frozenset[int]:
-        """Return the articles in editions that readers may have, other than `except_label`'s."""
+        """Return the articles in editions that readers may have, other than `except_label`'s.
+
+        What is merged into a story is among them.
+        """
 
     def edition(self, newsletter: str, label: str) -> Edition | None:
         """Return the stored edition, or None."""

@@ -16,6 +16,7 @@ from digest.model.deliveries import (
     Handover,
     Outcome,
     Refused,
+    Waves,
 )
 from digest.model.editions import Edition
 from digest.model.subscribers import Subscriber, Suppression
@@ -62,7 +63,7 @@ class Transport(Protocol):
         """Give back connections."""
 
 
-CHANGEABLE = ("first_name", "topics", "frequency", "language")
+CHANGEABLE = ("first_name", "topics", "frequency", "language", "timezone")
 """What a reader who is on the list already takes over from an import."""
 
 
@@ -188,6 +189,7 @@ class Ledger(Protocol):
         is_monthly: bool,
         size: int,
         release_at: dt.datetime | None,
+        waves: Waves | None = None,
         confirm: Callable[[Audience], None] | None = None,
     ) -> Audience:
         """Write deliveries, exclusions and batches, and make the approved edition planned.
@@ -199,12 +201,17 @@ class Ledger(Protocol):
             is_monthly: Whether monthly readers get this edition.
             size: Readers a batch at most.
             release_at: When the provider is to send, None for at once; kept with the edition.
+            waves: If given, no batch has readers of two waves, and each may be claimed in time for
+                its own. Who moves to another zone later stays in the wave of the plan.
             confirm: If given, called with the counts before anything is kept; what it raises
                 undoes the plan.
 
         Raises:
             Conflict: The edition changed meanwhile, or its counts do not add up; nothing is kept.
         """
+
+    def zones(self, newsletter: str) -> list[str]:
+        """Return the time zones of the readers who have not left, "" for the newsletter's own."""
 
     def change_state(self, edition_id: int, states: Iterable[str], to: str) -> bool:
         """Bring the edition from one of `states` to `to`."""
@@ -233,6 +240,7 @@ class Ledger(Protocol):
     ) -> Claim | None:
         """Claim the next planned batch of a sending edition and open its attempt, durably.
 
+        Held until `release_at`, it is held until the release of its own wave where that is later.
         Who has left, been suppressed or been erased since the plan is not among its readers.
         """
 

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from digest.merging import MARKS, TOKENS, shown_link, shown_text
 from digest.model.articles import Image
-from digest.model.editions import Edition, Story
+from digest.model.editions import Edition, MergedArticle, Story
 from digest.normalising.languages import direction_of
 from digest.normalising.text import clean_text
 from digest.normalising.urls import domain
@@ -70,12 +70,27 @@ class RatingView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlsoView:
+    """Another article about the same event: where it is from, its link ("" for none), its words.
+
+    `language` is "" where it is the mail's own.
+    """
+
+    origin: str
+    url: str
+    headline: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoryView:
     """A story as a template shows it. Empty texts mean: do not show.
 
     `origin` is the outlet, or the host of the link. `published` is the day in the newsletter's
     zone. `minutes` is the reading time, 0 for less than two. `language` is "" where it is the
     mail's own; `direction` is "ltr" or "rtl", and `start` the side at which its lines begin.
+    `also` holds what is merged into it. `update_of` is the label of the edition in which readers
+    had the story before.
     """
 
     position: int
@@ -91,6 +106,8 @@ class StoryView:
     start: str
     rating: RatingView | None
     image: ImageView | None
+    also: tuple[AlsoView, ...]
+    update_of: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,23 +192,45 @@ def _story_view(
     story: Story, mail_language: str, words: Words, theme: Theme, zone: ZoneInfo
 ) -> StoryView:
     headline = shown_text(story.headline)
-    language = story.language if _LANGUAGE.fullmatch(story.language) else ""
+    language = _language(story)
     direction = direction_of(language) if language else _direction(headline)
     return StoryView(
         position=story.position,
         headline=headline,
         summary=shown_text(story.summary),
         url=shown_link(story.url),
-        origin=shown_text(story.outlet or domain(story.url) or story.source),
+        origin=_origin(story),
         topic=shown_text(story.topics[0]) if story.topics else "",
         published=words.day(story.published_at, zone) if story.published_at else "",
         minutes=_minutes(story.words, language),
-        language="" if _spoken(language) in ("", _spoken(mail_language)) else language,
+        language=_foreign(language, mail_language),
         direction=direction,
         start=_start(direction),
         rating=_rating_view(story, words),
         image=_image_of(story, headline, theme),
+        also=tuple(
+            AlsoView(
+                origin=_origin(other),
+                url=shown_link(other.url),
+                headline=shown_text(other.headline),
+                language=_foreign(_language(other), mail_language),
+            )
+            for other in story.also
+        ),
+        update_of=shown_text(story.update_of),
     )
+
+
+def _language(article: Story | MergedArticle) -> str:
+    return article.language if _LANGUAGE.fullmatch(article.language) else ""
+
+
+def _foreign(language: str, mail_language: str) -> str:
+    return "" if _spoken(language) in ("", _spoken(mail_language)) else language
+
+
+def _origin(article: Story | MergedArticle) -> str:
+    return shown_text(article.outlet or domain(article.url) or article.source)
 
 
 def _minutes(words: int, language: str) -> int:

@@ -27,12 +27,18 @@ DAY = dt.timedelta(days=1)
 class Stopped:
     """Why a run ended before every batch was settled; the rest stays as it is.
 
-    `kind` is one of interrupted, provider, alarm, warm-up, paused.
+    `kind` is one of interrupted, provider, alarm, warm-up, paused, wave. With wave a run may go on
+    at `until_at`, an aware UTC instant; it is None otherwise.
     """
 
     kind: str
     reason: str
     hint: str = ""
+    until_at: dt.datetime | None = None
+
+
+INTERRUPTED = Stopped(kind="interrupted", reason="It was interrupted.")
+PAUSED_BY_SOMEBODY = Stopped(kind="paused", reason="Somebody paused or cancelled it.")
 
 
 def require_expected(planned: int, expected: int) -> None:

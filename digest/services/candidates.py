@@ -1,9 +1,9 @@
 """Candidates: which articles an edition may choose from, in which order; and finding one."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from digest.curation import Curation
+from digest.curation import Curation, curation_of
 from digest.errors import NotFound, UsageError
 from digest.model.articles import RankedArticle, StoredArticle
 from digest.model.editions import SENT_STATES, Edition, EditionState, Period
@@ -45,9 +45,9 @@ class Candidates:
         Ages are taken at `now`, or at the period's end when that has passed.
         """
         edition = self._store.edition(self._newsletter, period.label)
-        hidden = edition.hidden if edition else frozenset()
+        out = edition.hidden | curation_of(edition).taken if edition else frozenset()
         ranked = self.rank(period, self.own(period, now=now), now=now)
-        return hold_back(ranked, self._settings.edition.max_per_source, hidden=hidden)
+        return hold_back(ranked, self._settings.edition.max_per_source, hidden=out)
 
     def own(self, period: Period, *, now: dt.datetime) -> list[StoredArticle]:
         """Return the articles that this edition may have and no other one that goes out.
@@ -82,14 +82,21 @@ class Candidates:
 
     def brought_in(self, decided: Curation, own: Sequence[StoredArticle]) -> list[StoredArticle]:
         """Return the articles that an editor placed and that are not the period's own."""
-        wanted = {*decided.pins, decided.lead} - {stored.id for stored in own}
-        found = self._store.articles(key for key in wanted if key is not None)
+        found = self._store.articles(decided.placed - {stored.id for stored in own})
         return [found[key] for key in sorted(found)]
 
     def rank(
-        self, period: Period, candidates: Sequence[StoredArticle], *, now: dt.datetime
+        self,
+        period: Period,
+        candidates: Sequence[StoredArticle],
+        *,
+        now: dt.datetime,
+        updates: Collection[int] = (),
     ) -> list[RankedArticle]:
-        """Return those of `candidates` that no earlier edition had, best first."""
+        """Return those of `candidates` that no other edition had or that are `updates`, best first.
+
+        The period's own edition does not count.
+        """
         at = min(now, period.end)
         sent = self._store.sent_article_ids(self._newsletter, except_label=period.label)
         trust = {source.name: source.trust for source in self._settings.source}
@@ -97,7 +104,7 @@ class Candidates:
         past = self._store.ratings_between(at - HISTORY, period.end)
         history = [rated for rated in past if self._takes_part(rated.source)]
         priors = measure_priors(history, trust, weights)
-        unsent = [c for c in candidates if c.id not in sent]
+        unsent = [c for c in candidates if c.id not in sent or c.id in updates]
         return rank(unsent, priors, trust, weights, at=at)
 
     def find(self, reference: str, period: Period, *, now: dt.datetime) -> StoredArticle:

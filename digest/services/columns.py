@@ -15,6 +15,7 @@ NAMES: Mapping[str, Sequence[str]] = {
     "topics": ("topics", "topic", "interests", "tags", "tag"),
     "frequency": ("frequency",),
     "language": ("language", "lang", "locale"),
+    "timezone": ("timezone", "tz"),
 }
 
 # Who reads past a column that says who left may mail people who said no. So these count anywhere in

@@ -1,221 +1,29 @@
-"""Drafting and curating editions: from ranked articles to stories in their order."""
+"""Editions as editors change them: curating, holding and skipping."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import structlog
 
-from digest import curation
+from digest import combining, curation
 from digest.curation import Curation
-from digest.errors import NothingToSend, UsageError
-from digest.model.articles import RankedArticle, StoredArticle
-from digest.model.editions import SENT_STATES, Edition, EditionState, Period, Story
+from digest.errors import UsageError
+from digest.model.articles import StoredArticle
+from digest.model.editions import Edition, EditionState, MergedArticle, Story
 from digest.normalising.text import clean_text
-from digest.periods import due_period, period_labelled
-from digest.ports import Store, Words
-from digest.ranking import hold_back
-from digest.services.candidates import Candidates
-from digest.settings import Settings
-from digest.timetable import Slot, timetable
+from digest.services.drafting import OPEN, DraftingService
 
 LONGEST_REASON = 300  # characters
-FINISHED = SENT_STATES | {EditionState.SKIPPED, EditionState.CANCELLED}
-OPEN = frozenset({EditionState.DRAFT, EditionState.HELD})
-THIN_WEEK = {
-    "hold": "it is held until it has more",
-    "skip": "it does not go",
-    "widen": "even with earlier articles that is too few, so it is held",
-}
 
 log = structlog.get_logger(__name__)
 
 
-class EditionService:
-    """Knows which edition is due, drafts it, and changes it as editors say.
+class EditionService(DraftingService):
+    """Drafts editions, and changes them as editors say.
 
-    Args:
-        store: Where articles and editions are kept.
-        settings: The newsletter's.
-        left_out: The names of sources whose articles take no part, such as the sample's.
-        sources: The names of those whose articles alone take part; None for all.
-        words: Gives the language of subject and preheader when they are made.
+    A change to a frozen or approved edition makes it a draft again.
     """
-
-    def __init__(
-        self,
-        store: Store,
-        settings: Settings,
-        *,
-        left_out: frozenset[str] = frozenset(),
-        sources: frozenset[str] | None = None,
-        words: Callable[[], Words] = curation.English,
-    ) -> None:
-        self._words = words
-        self._store = store
-        self._settings = settings
-        self._candidates = Candidates(store, settings, left_out=left_out, sources=sources)
-        self._newsletter = settings.newsletter.slug
-
-    # Which edition
-
-    def period(self, label: str, *, now: dt.datetime) -> Period:
-        """Return the period named `label`, or the due one for "" at the aware instant `now`.
-
-        Raises:
-            UsageError: `label` names no period.
-        """
-        stored = self.standings()
-        known = [edition.period for edition in stored]
-        schedule, timezone = self._settings.schedule, self._settings.newsletter.timezone
-        if label:
-            return period_labelled(label, schedule, timezone, known=known)
-        finished = {e.period.label for e in stored if e.state in FINISHED}
-        return due_period(now, schedule, timezone, known=known, is_finished=finished.__contains__)
-
-    def timetable(self, *, now: dt.datetime) -> Iterator[tuple[Slot, Edition]]:
-        """Yield what comes from the due edition on, without end, each with its edition.
-
-        The editions come without their stories; one that is not drafted yet has no id.
-        """
-        stored = {edition.period.label: edition for edition in self.standings()}
-        slots = timetable(
-            now,
-            self._settings.schedule,
-            self._settings.newsletter.timezone,
-            known=[edition.period for edition in stored.values()],
-            is_finished=lambda label: label in stored and stored[label].state in FINISHED,
-        )
-        for slot in slots:
-            blank = Edition(newsletter=self._newsletter, period=slot.period)
-            yield slot, stored.get(slot.period.label, blank)
-
-    def stored(self, label: str, *, now: dt.datetime) -> Edition | None:
-        """Return the stored edition of that period ("" for the due one), or None."""
-        return self._store.edition(self._newsletter, self.period(label, now=now).label)
-
-    def all(self) -> list[Edition]:
-        """Return all stored editions, newest period first."""
-        return self._store.editions(self._newsletter)
-
-    def standings(self, *states: EditionState) -> list[Edition]:
-        """Return the stored editions without their stories, newest first: all, or of `states`."""
-        return self._store.editions(self._newsletter, states=states or None, has_stories=False)
-
-    # Candidates
-
-    def ranked(self, period: Period, *, now: dt.datetime) -> list[RankedArticle]:
-        """Return the period's candidates best first; see `Candidates.ranked`."""
-        return self._candidates.ranked(period, now=now)
-
-    def find(self, reference: str, period: Period, *, now: dt.datetime) -> StoredArticle:
-        """Return the article that `reference` names; see `Candidates.find`."""
-        return self._candidates.find(reference, period, now=now)
-
-    # Drafting
-
-    def compose(self, label: str, *, now: dt.datetime) -> Edition:
-        """Return the edition as it would go now, without storing anything.
-
-        A stored edition comes back as it is. Otherwise the period's draft is made from the
-        ranking.
-        """
-        period = self.period(label, now=now)
-        stored = self._store.edition(self._newsletter, period.label)
-        if stored is not None:
-            return stored
-        return self._drafted(Edition(newsletter=self._newsletter, period=period), now=now)
-
-    def automatic(self, edition: Edition, *, now: dt.datetime) -> Edition:
-        """Return what the ranking alone would make of the edition's week now; stores nothing."""
-        blank = Edition(newsletter=self._newsletter, period=edition.period)
-        return self._drafted(blank, now=now)
-
-    def last_sent(self, *, before: Period) -> Edition | None:
-        """Return the newest edition before that period that readers may have, or None."""
-        found = self._store.editions(self._newsletter, states=SENT_STATES)
-        return next((e for e in found if e.period.end <= before.start), None)
-
-    def draft(self, label: str, *, now: dt.datetime) -> Edition:
-        """Draft the edition from the ranking and store it; what editors decided stays.
-
-        A frozen or approved edition is a draft again, as after every change below.
-
-        Raises:
-            UsageError: The edition is planned or later, or does not go.
-        """
-        edition = self._open(self.compose(label, now=now))
-        saved = self._store.save_edition(self._drafted(edition, now=now))
-        log.info("edition_drafted", edition=saved.period.label, stories=len(saved.stories))
-        return saved
-
-    def _drafted(
-        self, edition: Edition, *, now: dt.datetime, decided: Curation | None = None
-    ) -> Edition:
-        """Choose the stories anew under what editors decided; stores nothing."""
-        decided = decided or curation.curation_of(edition)
-        period, rules = edition.period, self._settings.edition
-        found = self._candidates
-        own = found.own(period, now=now)
-        ranked = found.rank(period, [*own, *found.brought_in(decided, own)], now=now)
-        stories = self._choose(ranked, decided)
-        notes: tuple[str, ...] = ()
-        if len(stories) < rules.minimum_stories and rules.thin_week == "widen":
-            inside = {item.stored.id for item in ranked}
-            rest = [c for c in found.earlier(period, now=now) if c.id not in inside]
-            wider = self._choose(ranked, decided, older=found.rank(period, rest, now=now))
-            if more := len(wider) - len(stories):
-                notes = (f"Thin week: {_stories(len(stories))} of its own, {more} from before.",)
-            stories = wider
-        edition = curation.with_stories(edition, stories, decided)
-        drafted = replace(
-            edition,
-            candidates=len(ranked),
-            drafted_at=now,
-            notes=notes,
-            intro=edition.intro or self._settings.newsletter.intro,
-        )
-        return curation.with_envelope(drafted, self._words())
-
-    def _choose(
-        self,
-        ranked: Sequence[RankedArticle],
-        decided: Curation,
-        *,
-        older: Sequence[RankedArticle] = (),
-    ) -> tuple[Story, ...]:
-        """Choose from the week's own articles; `older` ones only fill up what is left."""
-        rules = self._settings.edition
-        marked = hold_back([*ranked, *older], rules.max_per_source, hidden=decided.hidden)
-        if older:  # the week has too few, so all of its own are in, whatever their cap says
-            marked[: len(ranked)] = ranked
-        return curation.choose(marked, decided, size=rules.stories)
-
-    def newcomers(self, edition: Edition, *, now: dt.datetime) -> int:
-        """Return how many candidates were first seen after the stored edition was drafted."""
-        if edition.id is None or edition.drafted_at is None or edition.state not in OPEN:
-            return 0
-        own = self._candidates.own(edition.period, now=now)
-        return sum(c.first_seen_at > edition.drafted_at for c in own)
-
-    def require_enough(self, edition: Edition) -> None:
-        """Raise if the edition is too thin to go.
-
-        Raises:
-            NothingToSend: It has fewer stories than `edition.minimum_stories`.
-        """
-        rules, count = self._settings.edition, len(edition.stories)
-        if count >= max(rules.minimum_stories, 1):
-            return
-        again = ", draft it again (digest edition draft)" if edition.id else ""
-        hint = f"Collect more (digest collect){again}, or lower edition.minimum_stories"
-        if rules.thin_week != "widen":
-            hint += ', or set edition.thin_week = "widen"'
-        raise NothingToSend(
-            f"Edition {edition.period.label} has {_stories(count)}, and it needs "
-            f"{max(rules.minimum_stories, 1)}: {THIN_WEEK[rules.thin_week]}. Nothing was changed.",
-            hint=f"{hint}.",
-        )
 
     # Whether it goes
 
@@ -250,21 +58,44 @@ class EditionService:
 
     # Curating
 
-    def lead(self, label: str, reference: str, *, now: dt.datetime) -> Edition:
-        """Make the article the lead, bringing it in if it is not yet a story; store the edition."""
-        edition, article_id = self._resolve(label, reference, now=now)
+    def lead(
+        self, label: str, reference: str, *, now: dt.datetime, is_update: bool = False
+    ) -> Edition:
+        """Make the article the lead, bringing it in if it is not yet a story; store the edition.
+
+        With `is_update` that is an article that readers had; see `pin`.
+        """
+        edition, article_id = self._resolve(label, reference, now=now, is_update=is_update)
         decided = curation.curation_of(edition)
         hidden = decided.hidden - {article_id}
-        return self._again(edition, replace(decided, lead=article_id, hidden=hidden), now=now)
+        decided = replace(decided, lead=article_id, hidden=hidden)
+        if is_update:
+            decided = self._updating(decided, edition, article_id, reference)
+        return self._again(edition, decided, now=now)
 
-    def pin(self, label: str, reference: str, position: int, *, now: dt.datetime) -> Edition:
+    def pin(
+        self,
+        label: str,
+        reference: str,
+        position: int,
+        *,
+        now: dt.datetime,
+        is_update: bool = False,
+    ) -> Edition:
         """Fix the article at `position` (1-based), bringing it in if need be; store the edition.
 
-        A redraft keeps it there. Position 1 makes it the lead.
+        A redraft keeps it there. Position 1 makes it the lead. With `is_update` it is one that
+        readers had in an edition that was sent, and it is marked as an update of that story.
+
+        Raises:
+            UsageError: There is no such position, or the article was sent and is no update, or is
+                to be one and was not sent.
         """
-        edition, article_id = self._resolve(label, reference, now=now)
+        edition, article_id = self._resolve(label, reference, now=now, is_update=is_update)
         _require_position(position, self._settings.edition.stories)
         decided = curation.pinned(curation.curation_of(edition), article_id, position)
+        if is_update:
+            decided = self._updating(decided, edition, article_id, reference)
         return self._again(edition, decided, now=now)
 
     def unpin(self, label: str, reference: str, *, now: dt.datetime) -> Edition:
@@ -301,6 +132,54 @@ class EditionService:
         edition, article_id = self._resolve(label, reference, now=now)
         decided = curation.curation_of(edition)
         decided = replace(decided, hidden=decided.hidden - {article_id})
+        return self._again(edition, decided, now=now)
+
+    def merge(
+        self, label: str, reference: str, others: Sequence[str], *, now: dt.datetime
+    ) -> Edition:
+        """Make one story of several articles about one event; store the edition.
+
+        The story that `reference` names keeps its words, link, rating and place. The others are
+        linked below it, and are no stories of their own as long as it is in the edition.
+
+        Raises:
+            UsageError: There are no others, the first is no story of this edition, or another is
+                the story itself, is merged already or was sent.
+        """
+        edition, story_id = self._resolve(label, reference, now=now)
+        story = self._story(edition, story_id, reference)
+        found: dict[int, StoredArticle] = {}
+        for other in others:
+            _, article_id = self._resolve(label, other, now=now)
+            if article_id == story_id:
+                raise UsageError(
+                    f"{story.headline!r} cannot be merged into itself; nothing was changed."
+                )
+            found[article_id] = self._store.article(article_id)
+        self._require_never_sent(edition, found.values())
+        if not found:
+            raise UsageError(
+                "To merge takes two articles or more; nothing was changed.",
+                hint="Name the others, too: digest edition merge ARTICLE OTHER",
+            )
+        decided = curation.curation_of(edition)
+        merged = combining.merge(decided, story_id, list(found.values()))
+        return self._again(edition, merged, now=now)
+
+    def split(self, label: str, reference: str, *, now: dt.datetime) -> Edition:
+        """Let all articles go that are merged into the story; store the edition.
+
+        Raises:
+            UsageError: Nothing is merged into it.
+        """
+        edition, story_id = self._resolve(label, reference, now=now)
+        story = self._story(edition, story_id, reference)
+        if not story.also:
+            raise UsageError(
+                f"Nothing is merged into {story.headline!r}; nothing was changed.",
+                hint="See: digest edition show",
+            )
+        decided = combining.split(curation.curation_of(edition), story_id)
         return self._again(edition, decided, now=now)
 
     def edit_story(
@@ -344,6 +223,74 @@ class EditionService:
         """Return the edition with those stories alone, by index; stores nothing."""
         return curation.narrowed(edition, kept, self._words())
 
+    # What readers had
+
+    def stale_updates(self, edition: Edition) -> list[Story]:
+        """Return the updates that tell their readers nothing they have not read.
+
+        Those of an edition that is frozen or later were looked at when it was frozen.
+        """
+        had = self._had(edition) if edition.state in OPEN else {}
+        return [
+            story
+            for story in edition.stories
+            if story.article_id in had
+            and not combining.says_something_new(story, had[story.article_id][1])
+        ]
+
+    def require_unsent(self, edition: Edition) -> None:
+        """Raise if the edition would tell readers what they had.
+
+        Raises:
+            UsageError: An article was in another edition and is no update of it, or is an update
+                that says nothing new.
+        """
+        label = edition.period.label
+        sent = self._store.sent_article_ids(self._newsletter, except_label=label)
+        again = [s.headline for s in edition.stories if s.article_id in sent and not s.update_of]
+        merged = [other for story in edition.stories for other in story.also]
+        again += [other.headline for other in merged if other.article_id in sent]
+        if again:
+            raise UsageError(
+                f"Readers had {again[0]!r} in an earlier edition, and {label} was drafted before "
+                "that. Nothing was frozen.",
+                hint="Draft it again: digest edition draft",
+            )
+        had = self._had(edition)
+        for story in edition.stories:
+            if story.update_of and had.get(story.article_id, ("",))[0] != story.update_of:
+                raise UsageError(
+                    f"{story.headline!r} is marked as an update of a story in {story.update_of}, "
+                    "and that is no longer so. Nothing was frozen.",
+                    hint="Draft it again: digest edition draft",
+                )
+        for story in self.stale_updates(edition):
+            raise UsageError(
+                f"{story.headline!r} is an update of a story in {story.update_of}, and says "
+                "nothing that its readers have not read. Nothing was frozen.",
+                hint=f"Write what is new (digest edition edit {story.article_id} --summary TEXT), "
+                f"or take it out: digest edition unpin {story.article_id}",
+            )
+
+    def _had(self, edition: Edition) -> dict[int, tuple[str, Story | MergedArticle]]:
+        updates = [story.article_id for story in edition.stories if story.update_of]
+        return self.had_before(updates, except_label=edition.period.label)
+
+    def _updating(
+        self, decided: Curation, edition: Edition, article_id: int, reference: str
+    ) -> Curation:
+        """Return the decisions with the article marked as an update of the story readers had."""
+        had = self.had_before([article_id], except_label=edition.period.label)
+        if article_id not in had:
+            raise UsageError(
+                f"{reference!r} was in no edition that was sent, so it is no update; nothing was "
+                "changed.",
+                hint="Bring it in without --update.",
+            )
+        return replace(decided, updates={**decided.updates, article_id: had[article_id][0]})
+
+    # How a change is made
+
     def _again(self, edition: Edition, decided: Curation, *, now: dt.datetime) -> Edition:
         """Choose the stories anew after a decision, and store the edition."""
         return self._store.save_edition(self._drafted(edition, now=now, decided=decided))
@@ -357,38 +304,41 @@ class EditionService:
             hint=f"Bring it in first: digest edition pin {article_id} 3",
         )
 
-    def _resolve(self, label: str, reference: str, *, now: dt.datetime) -> tuple[Edition, int]:
-        """Return the open edition and the id of the article that `reference` names."""
+    def _resolve(
+        self, label: str, reference: str, *, now: dt.datetime, is_update: bool = False
+    ) -> tuple[Edition, int]:
+        """Return the open edition and the id of the article that `reference` names.
+
+        Raises:
+            UsageError: There is no such article or edition, it is merged into a story, or it was
+                sent and neither is an update in this edition nor `is_update`.
+        """
         edition = self._open(self.compose(label, now=now))
         article = self.find(reference, edition.period, now=now)
-        sent = self._store.sent_article_ids(self._newsletter, except_label=edition.period.label)
-        if article.id in sent:
-            raise UsageError(
-                f"{article.article.title!r} was in an earlier edition.",
-                hint="A story is never sent twice; choose another article: digest rank",
-            )
+        updates = curation.curation_of(edition).updates
+        if not is_update and article.id not in updates:
+            self._require_never_sent(edition, [article])
+        for story in edition.stories:
+            if any(other.article_id == article.id for other in story.also):
+                raise UsageError(
+                    f"{article.article.title!r} is merged into {story.headline!r} already; nothing "
+                    "was changed.",
+                    hint=f"Let it go first: digest edition split {story.article_id}",
+                )
         return edition, article.id
 
-    def _open(self, edition: Edition) -> Edition:
-        """Return the edition as it may be changed: one that is fixed is a draft again.
-
-        Approval covers the mail as it was, so a change takes it away, and the frozen mail with it.
-        """
-        if edition.state in curation.FIXED:
-            return curation.reopened(edition)
-        if edition.state not in OPEN:
-            raise UsageError(
-                f"Edition {edition.period.label} is {edition.state}; it cannot be changed.",
-                hint="See: digest edition show",
-            )
-        return edition
+    def _require_never_sent(self, edition: Edition, articles: Iterable[StoredArticle]) -> None:
+        sent = self._store.sent_article_ids(self._newsletter, except_label=edition.period.label)
+        for article in articles:
+            if article.id in sent:
+                raise UsageError(
+                    f"{article.article.title!r} was in an earlier edition.",
+                    hint="A story is never sent twice. Choose another article (digest rank), or "
+                    f"bring it back as an update: digest edition pin {article.id} 3 --update",
+                )
 
     def _save(self, edition: Edition) -> Edition:
-        return self._store.save_edition(curation.with_envelope(edition, self._words()))
-
-
-def _stories(count: int) -> str:
-    return f"{count or 'no'} {'story' if count == 1 else 'stories'}"
+        return self._store.save_edition(self._with_envelope(edition))
 
 
 def _require_position(position: int, last: int) -> None:

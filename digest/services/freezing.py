@@ -25,7 +25,8 @@ from digest.model.editions import (
 )
 from digest.normalising.text import clean_text
 from digest.ports import Renderer, Store
-from digest.services.editions import OPEN, EditionService
+from digest.services.drafting import OPEN
+from digest.services.editions import EditionService
 
 REOPENABLE = curation.FIXED | {EditionState.HELD, EditionState.SKIPPED}
 NAMED_FINDINGS = 5
@@ -79,7 +80,8 @@ class FreezingService:
         `now` is aware UTC.
 
         Raises:
-            UsageError: It is frozen already or later, or has a story that readers had.
+            UsageError: It is frozen already or later, or has a story that readers had, unless it
+                is an update with something new.
             NothingToSend: It has too few stories.
             RenderError: A template is broken.
             ChecksFailed: A check finds an error; nothing is stored.
@@ -89,7 +91,7 @@ class FreezingService:
         if edition.state not in OPEN:
             raise _not_to_freeze(edition)
         self._editions.require_enough(edition)
-        self._require_unsent(edition)
+        self._editions.require_unsent(edition)
         variants = self._rendered(edition)
         frozen = replace(
             edition,
@@ -125,16 +127,15 @@ class FreezingService:
     def _segments(self, edition: Edition) -> dict[tuple[int, ...], tuple[tuple[str, ...], ...]]:
         return curation.segments(edition.stories, self._choices(), minimum=self._minimum)
 
-    def _require_unsent(self, edition: Edition) -> None:
-        label = edition.period.label
-        sent = self._store.sent_article_ids(edition.newsletter, except_label=label)
-        again = [story.headline for story in edition.stories if story.article_id in sent]
-        if again:
-            raise UsageError(
-                f"Readers had {again[0]!r} in an earlier edition, and {label} was drafted before "
-                "that. Nothing was frozen.",
-                hint="Draft it again: digest edition draft",
-            )
+    def _require_new_subject(self, edition: Edition) -> None:
+        """Raise if a recent edition went out under the same subject: readers would pass it over."""
+        for earlier in self._editions.recent_subjects(edition.period.label):
+            if curation.same_words(edition.subject, earlier):
+                raise UsageError(
+                    f"A recent edition went out with the same subject, {earlier!r}. "
+                    "Nothing was frozen.",
+                    hint="Write another: digest edition edit --subject TEXT",
+                )
 
     # Approving
 

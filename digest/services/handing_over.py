@@ -6,10 +6,9 @@ unknown, and only the fence, evidence or a person settles that (docs/delivery.md
 """
 
 import datetime as dt
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import structlog
 
@@ -27,44 +26,18 @@ from digest.model.deliveries import (
     Unsent,
 )
 from digest.model.editions import Edition, EditionState
-from digest.ports import Clock, Ledger, Transport
-from digest.services.brakes import Brakes, Stopped
+from digest.services.brakes import INTERRUPTED, PAUSED_BY_SOMEBODY, Brakes, Stopped
 from digest.services.pacing import Pace
+from digest.services.runs import LONGEST_WAIT, Tools
 from digest.services.settling import HELD_AT_ONCE, Asker, Settler
-from digest.settings import DeliverySettings
-from digest.tokens import Tokens
 
 LEASE = dt.timedelta(seconds=90)
 DEADLINE = dt.timedelta(seconds=60)  # what one request may take, all told; transports end sooner
-LONGEST_WAIT = dt.timedelta(seconds=5)  # between two looks at what others may have changed
 LONGEST_STAND = dt.timedelta(minutes=30)  # a run waits so long for cancelled batches to go
+PATIENCE = dt.timedelta(minutes=5)  # a later wave is left to a later run, so that others may send
 REFUSALS = 8  # single readers in a row, before anybody's was accepted
 
-PAUSED_BY_SOMEBODY = Stopped(kind="paused", reason="Somebody paused or cancelled it.")
-
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
-    """What a run works with.
-
-    `hold` is how long before its release a batch is handed over; with None the provider sends at
-    once. `wait` waits so many seconds, or until `stop` is set, which ends the run after the
-    batches in flight. `progress` is called with the readers of each batch that is accepted,
-    and `waiting`, again and again while nothing can be done, with what is waited for.
-    """
-
-    ledger: Ledger
-    transport: Transport
-    tokens: Tokens
-    clock: Clock
-    settings: DeliverySettings
-    hold: dt.timedelta | None
-    stop: threading.Event
-    wait: Callable[[float], object]
-    progress: Callable[[int], None]
-    waiting: Callable[[str], None] = lambda _what: None
 
 
 class Run:
@@ -141,7 +114,7 @@ class Run:
     def _may_start(self, now: dt.datetime) -> bool:
         """Look at everything that may hold the next batch back."""
         if self._tools.stop.is_set():
-            self._stopped = Stopped(kind="interrupted", reason="It was interrupted.")
+            self._stopped = INTERRUPTED
         elif reason := self._brakes.alarm(self._id):
             self._pause(Stopped(kind="alarm", reason=reason, hint="Look into it before you go on."))
         elif self._brakes.is_warm_up_over():
@@ -369,8 +342,21 @@ class Run:
         is_more = self._settle_at is not None or (self._start_at is not None and not is_stopped)
         is_interrupted = self._tools.stop.is_set()
         if is_more and is_interrupted and not is_stopped:
-            self._stopped = Stopped(kind="interrupted", reason="It was interrupted.")
-        return is_interrupted or not is_more
+            self._stopped = INTERRUPTED
+        if is_interrupted or not is_more:
+            return True
+        if self._stopped is None and self._settle_at is None:
+            self._stopped = self._between_waves()
+            return self._stopped is not None
+        return False
+
+    def _between_waves(self) -> Stopped | None:
+        """Tell whether nothing is left to do before a wave that is some time away."""
+        until = self._ledger.next_wait(self._id)
+        if until is None or until - self._clock.now() < PATIENCE or self._pace.is_failing:
+            return None
+        reason = f"The next wave begins at {until:%Y-%m-%d %H:%M} UTC."
+        return Stopped(kind="wave", reason=reason, hint="Go on then.", until_at=until)
 
     def _rest(self) -> None:
         """Wait until something can be done again; others may change that at any time."""

@@ -12,6 +12,7 @@ from digest.normalising.languages import language_tag
 from digest.normalising.text import clean_text
 from digest.ports import CHANGEABLE, Added, SubscriberStore
 from digest.services.columns import Columns
+from digest.settings import is_zone
 
 MAX_NAME = 100  # characters, of a person and of a topic
 MAX_TOPICS = 50  # of one reader
@@ -36,13 +37,17 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
-    """How an import went: rows = added.new + … + added.repeated + erased + refused."""
+    """How an import went: rows = added.new + … + added.repeated + erased + refused.
+
+    `unknown_zones` counts rows that are taken though their time zone is none: it is left out.
+    """
 
     rows: int
     added: Added
     erased: int
     refused: int
     unread: tuple[str, ...]
+    unknown_zones: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +118,7 @@ class Importer:
             erased=conversion.erased,
             refused=conversion.refused,
             unread=columns.unread,
+            unknown_zones=conversion.unknown_zones,
         )
 
 
@@ -153,6 +159,19 @@ def parse_language(cell: str) -> str:
     if text and not tag:
         raise ValueError("the language is no tag such as en or pt-BR")
     return tag
+
+
+def parse_timezone(cell: str) -> str:
+    """Return the IANA name of a time zone, "" for the newsletter's own.
+
+    Raises:
+        ValueError: There is no such zone.
+    """
+    name = cell.strip()
+    # "localtime" is whatever zone this machine is in, and means another one elsewhere.
+    if name and (name == "localtime" or len(name) > MAX_NAME or not is_zone(name)):
+        raise ValueError("the time zone is no IANA name such as Europe/Berlin")
+    return name
 
 
 class Topics:
@@ -210,7 +229,8 @@ class _Conversion:
         self._topics = _Remembered(topics.parse)
         self._frequencies = _Remembered(parse_frequency)
         self._languages = _Remembered(parse_language)
-        self.rows = self.refused = self.erased = 0
+        self._zones = _Remembered(_known_zone)
+        self.rows = self.refused = self.erased = self.unknown_zones = 0
 
     def readers(self, rows: Iterable[tuple[int, list[str], str]]) -> Iterator[Subscriber]:
         """Yield the readers of the good rows."""
@@ -249,7 +269,8 @@ class _Conversion:
             raise ValueError(f"it has {number}, and the first line names {width}")
         cells.append("")  # where a field that has no column points
         address = parse_address(cells[places["email"]])
-        return Subscriber(
+        zone = self._zones[cells[places["timezone"]]]
+        reader = Subscriber(
             newsletter=self._consent.newsletter,
             address=address,
             key=address_key(address),
@@ -259,4 +280,18 @@ class _Conversion:
             topics=self._topics[cells[places["topics"]]],
             frequency=self._frequencies[cells[places["frequency"]]],
             language=self._languages[cells[places["language"]]],
+            timezone=zone or "",
         )
+        self.unknown_zones += zone is None
+        return reader
+
+
+def _known_zone(cell: str) -> str | None:
+    """Return the name of a time zone, "" for the newsletter's own; None if there is no such zone.
+
+    Lists hold offsets and names of other systems as well, and nobody loses a mail over that.
+    """
+    try:
+        return parse_timezone(cell)
+    except ValueError:
+        return None

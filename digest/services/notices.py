@@ -34,7 +34,7 @@ class NoticeService:
         render: Makes HTML and text of a notice about an edition.
         transport: Returns what hands mails over; asked for only when there is somebody to tell.
         links: Returns what makes the editors' links.
-        ahead: Returns how long before its send time an edition is handed over.
+        ahead: Returns how long before its send time an edition begins to be handed over.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class NoticeService:
         render: Callable[[Edition, Notice], tuple[str, str]],
         transport: Callable[[], Transport],
         links: Callable[[], EditorLinks],
-        ahead: Callable[[], dt.timedelta],
+        ahead: Callable[[Edition], dt.timedelta],
     ) -> None:
         self._settings = settings
         self._render = render
@@ -126,7 +126,7 @@ class NoticeService:
         report: DeliveryReport | None,
     ) -> Notice:
         label = edition.period.label
-        due = outlook(edition, self._settings.schedule, now=now, ahead=self._ahead())
+        due = outlook(edition, self._settings.schedule, now=now, ahead=self._ahead(edition))
         why = sentence(reason)
         match kind:
             case NoticeKind.DRAFTED:

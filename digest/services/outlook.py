@@ -53,7 +53,10 @@ def outlook(
     if edition.state is EditionState.APPROVED:
         if now >= at - ahead:
             return "It goes out as soon as the schedule comes to it."
-        return f"It goes out {moment(at, edition)}, unless somebody holds or skips it before."
+        return (
+            f"It goes out {moment(at, edition)}{_waves(edition, schedule, first=at - ahead)}, "
+            "unless somebody holds or skips it before."
+        )
     if edition.state is EditionState.HELD:
         return "It does not go out until somebody approves it."
     if edition.state in _UNDER_WAY:
@@ -73,15 +76,25 @@ def _unapproved(
         if now >= last:
             return "It goes out as soon as the schedule comes to it, approved or not."
         return (
-            f"It goes out {moment(at, edition)}, also if nobody approves it. "
+            f"It goes out {moment(at, edition)}{_waves(edition, schedule, first=last)}, "
+            "also if nobody approves it. "
             f"Whoever objects holds or skips it before {moment(last, edition)}."
         )
     if now >= at:
         return f"Its send time was {moment(at, edition)}. It goes out only if somebody approves it."
     return (
-        f"It goes out {moment(at, edition)} if somebody approves it. "
+        f"It goes out {moment(at, edition)}{_waves(edition, schedule, first=last)} "
+        "if somebody approves it. "
         "If nobody does, it is held, and nobody gets it."
     )
+
+
+def _waves(edition: Edition, schedule: ScheduleSettings, *, first: dt.datetime) -> str:
+    """Return when it begins to go out, where each reader gets it in their own time, or ""."""
+    if not schedule.is_local:
+        return ""
+    begins = moment(max(first, edition.period.end), edition)
+    return f" (readers elsewhere: at that time of theirs, from {begins} on)"
 
 
 def moment(at: dt.datetime, edition: Edition) -> str:

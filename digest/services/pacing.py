@@ -69,6 +69,11 @@ class Pace:
         self._pause_until = max(until, self._pause_until or until)
         return until
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether nothing was accepted since the last failure."""
+        return self._failing_since is not None
+
     def is_hopeless(self, now: dt.datetime) -> bool:
         """Tell whether nothing was accepted for half an hour of trying."""
         return self._failing_since is not None and now - self._failing_since > GIVE_UP

@@ -118,6 +118,11 @@ class PreviewService:
             tokens=count_tokens(html),
             postal_address=self._newsletter.postal_address,
             weights=self._weights,
+            also=[
+                (shown_text(other.headline), shown_link(other.url))
+                for story in edition.stories
+                for other in story.also
+            ],
         )
 
     def _values(self, edition: Edition, reader: str) -> Mapping[str, str]:
@@ -153,7 +158,8 @@ class PreviewService:
 
 def _words(story: Story) -> str:
     """Return what a source wrote beside the headline; oddities there are no template's fault."""
-    return " ".join((story.summary, story.outlet, story.source, *story.topics))
+    others = [word for o in story.also for word in (o.headline, o.outlet, o.source)]
+    return " ".join((story.summary, story.outlet, story.source, *story.topics, *others))
 
 
 def rating_words(story: Story) -> str:
@@ -197,6 +203,16 @@ def story_document(story: Story) -> dict[str, Any]:
         "votes": story.rating.votes if story.rating else 0,
         "score": story.score,
         "reasons": [{"text": reason.text, "stars": reason.stars} for reason in story.reasons],
+        "update_of": story.update_of,
+        "also": [
+            {
+                "article": other.article_id,
+                "title": other.headline,
+                "url": other.url,
+                "source": other.outlet or other.source,
+            }
+            for other in story.also
+        ],
     }
 
 

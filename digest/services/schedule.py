@@ -13,7 +13,14 @@ from dataclasses import dataclass
 
 import structlog
 
-from digest.errors import Conflict, DigestError, HeldElsewhere, NothingToSend, UsageError
+from digest.errors import (
+    Conflict,
+    DigestError,
+    HeldElsewhere,
+    NothingToSend,
+    StoreError,
+    UsageError,
+)
 from digest.model.deliveries import DeliveryReport
 from digest.model.editions import Edition, EditionState, Period
 from digest.periods import period_containing, send_at
@@ -201,7 +208,7 @@ class ScheduleService:
             self.tell_once("waiting", edition)
 
     def _due(self, edition: Edition, now: dt.datetime) -> Due:
-        return due(edition, self._schedule, now=now, ahead=self._parts.sending.ahead())
+        return due(edition, self._schedule, now=now, ahead=self._parts.sending.ahead(edition))
 
     def _aside(self, edition: Edition, decided: Due, now: dt.datetime) -> None:
         move = self._parts.editions.skip if decided.step is Step.SKIP else self._parts.editions.hold
@@ -236,8 +243,10 @@ class ScheduleService:
             edition = self._parts.store.edition(self._slug, label)
             if edition is None or now < self._again_at.get(edition.id, now):
                 continue
+            if edition.period.end > now:
+                continue
             step = self._due(edition, now).step
-            if edition.period.end <= now and step in (Step.SEND, Step.APPROVE):
+            if step in (Step.SEND, Step.APPROVE):
                 self._send(edition, step, stop)
 
     def _send(self, edition: Edition, step: Step, stop: threading.Event) -> None:
@@ -254,11 +263,17 @@ class ScheduleService:
             if edition.state is EditionState.APPROVED:
                 edition = self._plan(edition)
             stopped = self._parts.sending.run(
-                edition, stop=stop, wait=stop.wait, progress=lambda _readers: None
+                edition,
+                stop=stop,
+                wait=stop.wait,
+                progress=lambda _readers: None,
+                stays=False,
             )
             self._ended_run(edition, stopped)
         except (HeldElsewhere, Conflict) as error:
             log.info("send_left_to_others", edition=edition.period.label, reason=error.message)
+        except StoreError as error:  # the database may be back at the next look
+            log.error("send_put_off", edition=edition.period.label, reason=error.message)
         except DigestError as error:
             self._give_up(edition.period.label, error, now)
 
@@ -299,6 +314,8 @@ class ScheduleService:
         self._parts.done(report)
         if stopped is None:
             self.tell_once("sent", edition, report=report)
+        elif stopped.until_at is not None:  # a later wave, or what people decide meanwhile
+            self._again_at[edition.id] = min(stopped.until_at, self._clock.now() + NEXT_TRY)
         elif stopped.kind != "interrupted":
             log.warning("send_stopped", edition=edition.period.label, reason=stopped.reason)
             self._again_at[edition.id] = self._clock.now() + NEXT_TRY

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
@@ -15,35 +16,30 @@ from digest.errors import (
     ConfigError,
     HeldElsewhere,
     NothingToSend,
-    TransportError,
     UsageError,
 )
 from digest.model.deliveries import (
-    Accepted,
-    Addressee,
     AttemptOutcome,
     Audience,
     DeliveryReport,
-    Handover,
     Mail,
     Outcome,
-    Unavailable,
-    Unknown,
 )
 from digest.model.editions import Edition, EditionState, FrozenVariant, Variant
 from digest.periods import is_first_of_month, send_at
 from digest.ports import Clock, Ledger, Store, Transport
 from digest.services.brakes import Stopped, largest_batch, require_expected
-from digest.services.handing_over import Run, Tools
-from digest.services.mails import mail
+from digest.services.handing_over import Run
+from digest.services.mails import mail, send_test
+from digest.services.runs import Tools
 from digest.services.settling import Asker, call_back
+from digest.services.waves import OwnTime, go_through_waves
 from digest.settings import Settings
 from digest.tokens import Tokens
 
 HOLD = "send"  # the name under which one run at a time hands over
 SHORTEST_HOLD = 15  # minutes; cancelling works until ten before the release
 FURTHEST = dt.timedelta(hours=71)  # providers take a release time at most three days ahead
-PREVIEW_TOKEN = "preview"  # noqa: S105  # leads to pages that only show
 RUNNING = frozenset({EditionState.PLANNED, EditionState.SENDING, EditionState.PAUSED})
 HAS_DELIVERIES = RUNNING | {EditionState.DONE, EditionState.ATTENTION, EditionState.CANCELLED}
 
@@ -82,22 +78,28 @@ class SendingService:
         self._tokens = tokens
         self._clock = clock
         self._settings = settings
+        self._own_time = OwnTime(ledger, settings)
 
     # Planning
 
-    def ahead(self) -> dt.timedelta:
-        """Return how long before its send time an edition is handed over.
+    def ahead(self, edition: Edition) -> dt.timedelta:
+        """Return how long before its send time the edition begins to be handed over.
 
         Raises:
             ConfigError: `sendgrid.hold_minutes` is too short to be of use.
         """
-        return self._hold() or dt.timedelta()
+        own = send_at(edition.period, self._settings.schedule)
+        return own - self.first_at(edition) + self._own_time.ahead(self._hold())
+
+    def first_at(self, edition: Edition) -> dt.datetime:
+        """Return when its first readers get the edition, which is not after its send time."""
+        return self._own_time.span(edition)[0]
 
     def release_at(self, edition: Edition, *, may_hold: bool) -> dt.datetime | None:
         """Return when the provider would send what is handed over now; None for at once.
 
-        That is the edition's send time, or `hold_minutes` from now where that is later, so that a
-        batch in doubt can still be cancelled.
+        That is when its first readers get the edition, or `hold_minutes` from now where that is
+        later, so that a batch in doubt can still be cancelled.
 
         Raises:
             UsageError: The send time is further ahead than providers take.
@@ -106,7 +108,7 @@ class SendingService:
         if hold is None or not may_hold:
             return None
         now = self._clock.now()
-        due = send_at(edition.period, self._settings.schedule)
+        due = self.first_at(edition)
         if due - now > FURTHEST:
             raise UsageError(
                 f"Edition {edition.period.label} is due in more than three days, and the provider "
@@ -146,6 +148,11 @@ class SendingService:
             is_monthly=is_monthly,
             size=largest_batch(self._settings.delivery, self._clock.now()),
             release_at=release_at,
+            waves=self._own_time.waves(
+                edition,
+                hold=self._hold() if release_at is not None else None,
+                now=self._clock.now(),
+            ),
             confirm=confirm,
         )
         log.info(
@@ -167,8 +174,11 @@ class SendingService:
         wait: Callable[[float], object],
         progress: Callable[[int], None],
         waiting: Callable[[str], None] = lambda _what: None,
+        stays: bool = True,
     ) -> Stopped | None:
         """Hand over what is planned of the edition; go on where an earlier run ended.
+
+        From one wave to a later one others may send.
 
         Args:
             edition: Planned, sending or paused; a paused one goes on.
@@ -176,6 +186,7 @@ class SendingService:
             wait: Waits so many seconds, or until `stop` is set.
             progress: Called with the readers of each batch that is accepted.
             waiting: Called now and then while nothing can be done, with what is waited for.
+            stays: Whether it waits for waves that are some time away, or ends.
 
         Returns:
             Why it ended early, or None when every batch is settled or needs a person.
@@ -185,29 +196,39 @@ class SendingService:
             UsageError: The edition is not planned.
             ConfigError: It was planned with another transport, or with a hold that is off now.
         """
-        edition_id = _id(edition)
+        tools = Tools(
+            ledger=self._ledger,
+            transport=self._transport,
+            tokens=self._tokens,
+            clock=self._clock,
+            settings=self._settings.delivery,
+            hold=self._hold_of(edition),
+            stop=stop,
+            wait=wait,
+            progress=progress,
+            waiting=waiting,
+        )
         mails = self._mails(edition)
-        hold = self._hold_of(edition)
+        stopped = self._hand_over(tools, edition, mails)
+        if not stays or stopped is None or stopped.kind != "wave":
+            return stopped
+        again = partial(self._hand_over, tools, edition, mails, starts=False)
+        return go_through_waves(tools, _id(edition), again)
+
+    def _hand_over(
+        self, tools: Tools, edition: Edition, mails: Mapping[str, Mail], *, starts: bool = True
+    ) -> Stopped | None:
+        edition_id = _id(edition)
         with self._store.hold(HOLD) as is_alone:
             self._ledger.reap(edition_id, now=self._clock.now(), is_alone=is_alone)
-            if not self._ledger.change_state(edition_id, RUNNING, EditionState.SENDING):
+            state = self._ledger.state(edition_id)
+            if state != EditionState.SENDING and not (
+                starts and self._ledger.change_state(edition_id, RUNNING, EditionState.SENDING)
+            ):
                 raise UsageError(
-                    f"Edition {edition.period.label} is {self._ledger.state(edition_id)}; "
-                    "nothing was handed over.",
+                    f"Edition {edition.period.label} is {state}; nothing was handed over.",
                     hint="See: digest delivery status",
                 )
-            tools = Tools(
-                ledger=self._ledger,
-                transport=self._transport,
-                tokens=self._tokens,
-                clock=self._clock,
-                settings=self._settings.delivery,
-                hold=hold,
-                stop=stop,
-                wait=wait,
-                progress=progress,
-                waiting=waiting,
-            )
             holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
             stopped = Run(tools, edition, mails, holder=holder).run()
             if stopped is None or stopped.kind != "interrupted":
@@ -220,24 +241,9 @@ class SendingService:
         Raises:
             TransportError: The provider did not take it.
         """
-        readers = [Addressee(0, address, "", PREVIEW_TOKEN) for address in addresses]
-        handover = Handover(
-            mail=mail(self._settings.newsletter, label, variant, is_test=True),
-            batch=0,
-            attempt=1,
-            readers=readers,
-            is_test=True,
-        )
-        outcome = self._transport.submit(handover, now=self._clock.now())
-        if isinstance(outcome, Accepted):
-            return outcome
-        reason = getattr(outcome, "reason", "it gave no answer")
-        what = "Nobody can tell whether the test mail was taken"
-        raise TransportError(
-            f"{what if isinstance(outcome, Unknown) else 'The test mail was not taken'}: {reason}.",
-            hint=f"Check the settings of {self._transport.name} and its key, then try again.",
-            needs_person=isinstance(outcome, Unavailable) and outcome.needs_person,
-        )
+        letter = self._settings.newsletter
+        test = mail(letter, label, variant, is_test=True)
+        return send_test(self._transport, test, addresses, now=self._clock.now())
 
     # What a person may do
 

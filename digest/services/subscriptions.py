@@ -15,7 +15,7 @@ from digest.model.subscribers import (
 from digest.normalising.addresses import address_key, parse_address
 from digest.normalising.text import clean_text
 from digest.ports import Added, SubscriberStore, Transport
-from digest.services.importing import Topics, parse_language, parse_name
+from digest.services.importing import Topics, parse_language, parse_name, parse_timezone
 
 ADMIN = "admin"
 """Who suppressed an address or took a reader off the list, where it was by a command."""
@@ -35,6 +35,7 @@ class Choices:
     topics: tuple[str, ...] = ()
     frequency: Frequency = Frequency.WEEKLY
     language: str = ""
+    timezone: str = ""
     changing: frozenset[str] = frozenset()
 
 
@@ -231,6 +232,7 @@ def _chosen(reader: Subscriber, choices: Choices, topics: Topics) -> Subscriber:
             topics=topics.parse(";".join(choices.topics)),
             frequency=choices.frequency,
             language=parse_language(choices.language),
+            timezone=parse_timezone(choices.timezone),
         )
     except ValueError as error:
         raise UsageError(

@@ -137,6 +137,7 @@ def insert_part(connection: sa.Connection, batch: Any, ids: Sequence[int]) -> No
             state=str(BatchState.PLANNED),
             attempt=0,
             holder="",
+            wave_at=batch.wave_at,
         )
     )
 

@@ -15,6 +15,7 @@ subscribers = sa.Table(
     sa.Column("topics", sa.Text, nullable=False),  # a JSON list in order, "" for everything
     sa.Column("frequency", sa.Text, nullable=False),
     sa.Column("language", sa.Text, nullable=False),
+    sa.Column("timezone", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("origin", sa.Text, nullable=False),
     sa.Column("joined_at", Instant, nullable=False),
@@ -94,6 +95,7 @@ batches = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("wave_at", Instant),  # when its readers get it; NULL where all do at one time
     sa.Column("not_before_at", Instant),
     sa.Column("lease_until_at", Instant),
 )

@@ -25,7 +25,7 @@ CHUNK = 2_000  # rows
 
 COLUMNS = (
     "newsletter", "key", "address", "first_name", "topics", "frequency", "language",
-    "state", "origin", "joined_at", "left_at", "left_by",
+    "timezone", "state", "origin", "joined_at", "left_at", "left_by",
 )  # fmt: skip
 
 _staged, _sorted = (
@@ -115,6 +115,7 @@ def _rows(
             last_text,
             one.frequency.value,
             one.language,
+            one.timezone,
             one.state.value,
             one.origin,
             last_bound,

@@ -22,6 +22,7 @@ from digest.model.deliveries import (
     DeliveryReport,
     Outcome,
     Refused,
+    Waves,
 )
 from digest.model.editions import Edition, EditionState
 from digest.storage import accounts, rows, statements
@@ -40,7 +41,7 @@ from digest.storage.batchwork import (
 )
 from digest.storage.database import Database
 from digest.storage.delivery_tables import attempts, batches
-from digest.storage.planning import count_audience, write_plan
+from digest.storage.planning import count_audience, write_plan, zones_of
 from digest.storage.slots import keep_slot, take_slot
 from digest.storage.tables import editions
 
@@ -70,6 +71,7 @@ class SqlLedger:
         is_monthly: bool,
         size: int,
         release_at: dt.datetime | None,
+        waves: Waves | None = None,
         confirm: Callable[[Audience], None] | None = None,
     ) -> Audience:
         """Write deliveries, exclusions and batches; make the approved edition planned."""
@@ -92,7 +94,7 @@ class SqlLedger:
                     hint="Look at it: digest delivery status",
                 )
             audience = write_plan(
-                self._database, connection, edition, is_monthly=is_monthly, size=size
+                self._database, connection, edition, is_monthly=is_monthly, size=size, waves=waves
             )
             if confirm is not None:
                 confirm(audience)
@@ -102,6 +104,11 @@ class SqlLedger:
                     connection, edition.newsletter, edition.period.label, "planned", [told]
                 )
             return audience
+
+    def zones(self, newsletter: str) -> list[str]:
+        """Return the time zones of the readers who have not left, "" for the newsletter's own."""
+        with self._reading() as connection:
+            return zones_of(connection, newsletter)
 
     def change_state(self, edition_id: int, states: Iterable[str], to: str) -> bool:
         """Bring the edition from one of `states` to `to`."""
@@ -147,6 +154,8 @@ class SqlLedger:
             if row is None:
                 return None
             readers, withdrawn = readers_of(connection, row)
+            if release_at is not None and row.wave_at is not None:
+                release_at = max(release_at, row.wave_at)
             claim = Claim(
                 batch_id=row.id,
                 attempt=row.attempt + 1,

@@ -4,13 +4,14 @@ Everybody on the newsletter's list becomes a delivery or an exclusion with a rea
 never neither; the counts are compared before anything is kept.
 """
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from digest.errors import Conflict
-from digest.model.deliveries import Audience, ExclusionReason
+from digest.model.deliveries import Audience, ExclusionReason, Waves
 from digest.model.editions import WHOLE, Edition
 from digest.model.subscribers import Frequency, SubscriberState
 from digest.storage.database import Database
@@ -23,15 +24,26 @@ from digest.storage.delivery_tables import (
     variants,
 )
 from digest.storage.rows import topics_text
+from digest.storage.tables import Instant
 
 PER_VARIANT = 1_000_000  # batches that a variant may have; variant n counts its own from n times it
+# With waves it is so many batches a wave, and a variant has room for so many waves.
+WAVES = 1_000
 
 # Which variant a choice of topics gets, for the length of one transaction.
 _choices = sa.Table(
     "planned_choices",
     sa.MetaData(),
     sa.Column("topics", sa.Text, primary_key=True),
-    sa.Column("variant", sa.Integer, nullable=False),
+    sa.Column("variant", sa.BigInteger, nullable=False),
+    prefixes=["TEMPORARY"],
+)
+# Which wave a zone is of, in the same way.
+_waves = sa.Table(
+    "planned_waves",
+    sa.MetaData(),
+    sa.Column("zone", sa.Text, primary_key=True),
+    sa.Column("wave", sa.BigInteger, nullable=False),
     prefixes=["TEMPORARY"],
 )
 
@@ -58,8 +70,23 @@ def count_audience(connection: sa.Connection, newsletter: str, *, is_monthly: bo
     return Audience(planned=planned, excluded=dict(sorted(counts.items())))
 
 
+def zones_of(connection: sa.Connection, newsletter: str) -> list[str]:
+    """Return the zones of the readers who have not left, "" for the newsletter's own."""
+    query = sa.select(subscribers.c.timezone).where(
+        subscribers.c.newsletter == newsletter,
+        subscribers.c.state == str(SubscriberState.ACTIVE),
+    )
+    return sorted(connection.execute(query.distinct()).scalars())
+
+
 def write_plan(
-    database: Database, connection: sa.Connection, edition: Edition, *, is_monthly: bool, size: int
+    database: Database,
+    connection: sa.Connection,
+    edition: Edition,
+    *,
+    is_monthly: bool,
+    size: int,
+    waves: Waves | None = None,
 ) -> Audience:
     """Write the plan's rows in the connection's transaction.
 
@@ -70,9 +97,13 @@ def write_plan(
         # In the order in which folding writes them, or each would wait for the other for ever.
         connection.execute(sa.text("LOCK TABLE suppressions, subscribers IN SHARE MODE"))
     keys = _choose_variants(connection, edition)
+    instants = _choose_waves(connection, edition, waves) if waves is not None else []
     _exclude(connection, edition, is_monthly=is_monthly)
-    _deliver(connection, edition, is_monthly=is_monthly, size=size)
-    _batch(connection, edition, keys)
+    _deliver(connection, edition, is_monthly=is_monthly, size=size, in_waves=waves is not None)
+    if waves is None:
+        _batch(connection, edition, keys)
+    else:
+        _batch(connection, edition, keys, instants=instants, ahead=waves.ahead)
     return _counted(connection, edition)
 
 
@@ -109,6 +140,23 @@ def _choose_variants(connection: sa.Connection, edition: Edition) -> Sequence[st
     return keys
 
 
+def _choose_waves(
+    connection: sa.Connection, edition: Edition, waves: Waves
+) -> Sequence[dt.datetime]:
+    """Fill the table of waves, which are few: there are some hundred zones; return their instants.
+
+    They are numbered in the order in which they go out.
+    """
+    releases = {zone: waves.release_at(zone) for zone in zones_of(connection, edition.newsletter)}
+    instants = sorted(set(releases.values()))
+    _waves.drop(connection, checkfirst=True)
+    _waves.create(connection)
+    rows = [{"zone": zone, "wave": instants.index(at)} for zone, at in releases.items()]
+    if rows:
+        connection.execute(sa.insert(_waves), rows)
+    return instants
+
+
 def _exclude(connection: sa.Connection, edition: Edition, *, is_monthly: bool) -> None:
     reason = _exclusion(is_monthly)
     query = (
@@ -121,15 +169,22 @@ def _exclude(connection: sa.Connection, edition: Edition, *, is_monthly: bool) -
     connection.execute(sa.insert(exclusions).from_select(columns, query))
 
 
-def _deliver(connection: sa.Connection, edition: Edition, *, is_monthly: bool, size: int) -> None:
+def _deliver(
+    connection: sa.Connection, edition: Edition, *, is_monthly: bool, size: int, in_waves: bool
+) -> None:
     everyone = _list()
-    variant: sa.ColumnElement[int] = sa.literal(0, sa.BigInteger)
-    place = sa.func.row_number().over(order_by=subscribers.c.id)
-    if connection.execute(sa.select(sa.exists(sa.select(_choices)))).scalar():
+    group: sa.ColumnElement[int] = sa.literal(0, sa.BigInteger)
+    has_choices = bool(connection.execute(sa.select(sa.exists(sa.select(_choices)))).scalar())
+    if has_choices:
         everyone = everyone.outerjoin(_choices, _choices.c.topics == subscribers.c.topics)
-        variant = sa.func.coalesce(_choices.c.variant, 0)
-        place = sa.func.row_number().over(partition_by=variant, order_by=subscribers.c.id)
-    number = variant * PER_VARIANT + (place - 1) // sa.literal(size, sa.BigInteger)
+        group = sa.func.coalesce(_choices.c.variant, 0)
+    if in_waves:
+        everyone = everyone.join(_waves, _waves.c.zone == subscribers.c.timezone)
+        group = group * WAVES + _waves.c.wave
+    place = sa.func.row_number().over(
+        partition_by=group if has_choices or in_waves else None, order_by=subscribers.c.id
+    )
+    number = group * PER_VARIANT + (place - 1) // sa.literal(size, sa.BigInteger)
     query = (
         sa.select(sa.literal(edition.id, sa.BigInteger), subscribers.c.id, number)
         .select_from(everyone)
@@ -140,11 +195,24 @@ def _deliver(connection: sa.Connection, edition: Edition, *, is_monthly: bool, s
     connection.execute(sa.insert(deliveries).from_select(columns, query))
 
 
-def _batch(connection: sa.Connection, edition: Edition, keys: Sequence[str]) -> None:
-    variant = sa.case(
-        dict(enumerate(keys)),
-        value=deliveries.c.planned // sa.literal(PER_VARIANT, sa.BigInteger),
-    )
+def _batch(
+    connection: sa.Connection,
+    edition: Edition,
+    keys: Sequence[str],
+    *,
+    instants: Sequence[dt.datetime] = (),
+    ahead: dt.timedelta = dt.timedelta(),
+) -> None:
+    group = deliveries.c.planned // sa.literal(PER_VARIANT, sa.BigInteger)
+    columns = ["edition_id", "planned", "variant", "first_id", "last_id", "readers"]
+    columns += ["state", "attempt", "holder"]
+    times: list[sa.ColumnElement[Any]] = []
+    variant = sa.case(dict(enumerate(keys)), value=group)
+    if instants:
+        many = sa.literal(WAVES, sa.BigInteger)
+        variant = sa.case(dict(enumerate(keys)), value=group // many)
+        columns += ["wave_at", "not_before_at"]
+        times = [_by_wave(group % many, instants), _by_wave(group % many, instants, ahead)]
     query = (
         sa.select(
             deliveries.c.edition_id,
@@ -156,14 +224,22 @@ def _batch(connection: sa.Connection, edition: Edition, keys: Sequence[str]) -> 
             sa.literal("planned"),
             sa.literal(0),
             sa.literal(""),
+            *times,
         )
         .where(deliveries.c.edition_id == edition.id)
         .group_by(deliveries.c.edition_id, deliveries.c.planned)
         .order_by(deliveries.c.planned)
     )
-    columns = ["edition_id", "planned", "variant", "first_id", "last_id", "readers"]
-    columns += ["state", "attempt", "holder"]
     connection.execute(sa.insert(batches).from_select(columns, query))
+
+
+def _by_wave(
+    wave: sa.ColumnElement[int],
+    instants: Sequence[dt.datetime],
+    ahead: dt.timedelta = dt.timedelta(),
+) -> sa.ColumnElement[Any]:
+    times = {n: sa.literal(at - ahead, Instant) for n, at in enumerate(instants)}
+    return sa.case(times, value=wave)
 
 
 def _counted(connection: sa.Connection, edition: Edition) -> Audience:

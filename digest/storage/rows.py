@@ -79,6 +79,15 @@ def story_values(edition_id: int, stories: Sequence[Story]) -> list[dict[str, An
     ]
 
 
+def merged_values(edition_id: int, stories: Sequence[Story]) -> list[dict[str, Any]]:
+    """Return the rows of what is merged into an edition's stories."""
+    return [
+        {"edition_id": edition_id, "article_id": other.article_id}
+        for story in stories
+        for other in story.also
+    ]
+
+
 def to_edition(row: Any, stories: Mapping[int, Sequence[Any]]) -> Edition:
     """Return the edition of a row, with those of `stories` (documents by edition) that it has."""
     edition = msgspec.convert(row.edition, Edition)

@@ -36,9 +36,9 @@ def next_batch() -> sa.Select[Any]:
             editions.c.state == str(EditionState.SENDING),
             batches.c.not_before_at.is_(None) | (batches.c.not_before_at <= sa.bindparam("now")),
         )
-        # The halves of a split batch come in its place, so that a bad reader is found before
-        # other batches are refused for theirs.
-        .order_by(batches.c.planned, batches.c.first_id)
+        # One wave after the other. The halves of a split batch come in its place, so that a bad
+        # reader is found before other batches are refused for theirs.
+        .order_by(batches.c.wave_at, batches.c.planned, batches.c.first_id)
         .limit(1)
         .with_for_update(of=batches, skip_locked=True)
     )

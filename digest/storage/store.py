@@ -230,17 +230,18 @@ class SqlStore:
 
     def sent_article_ids(self, newsletter: str, *, except_label: str) -> frozenset[int]:
         """Return the articles in editions that readers may have."""
-        query = (
-            sa.select(tables.stories.c.article_id)
+        queries = [
+            sa.select(table.c.article_id)
             .join(tables.editions)
             .where(
                 tables.editions.c.newsletter == newsletter,
                 tables.editions.c.label != except_label,
                 tables.editions.c.state.in_([str(state) for state in SENT_STATES]),
             )
-        )
+            for table in (tables.stories, tables.merged_articles)
+        ]
         with self._reading() as connection:
-            return frozenset(connection.execute(query).scalars())
+            return frozenset(connection.execute(sa.union(*queries)).scalars())
 
     def edition(self, newsletter: str, label: str) -> Edition | None:
         """Return the stored edition, or None."""
@@ -321,12 +322,13 @@ class SqlStore:
                 "their change stands and yours was not made.",
                 hint="Look at it (digest edition show) and do yours again.",
             )
-        connection.execute(
-            sa.delete(tables.stories).where(tables.stories.c.edition_id == edition_id)
-        )
-        if edition.stories:
-            story_rows = rows.story_values(edition_id, edition.stories)
-            connection.execute(sa.insert(tables.stories), story_rows)
+        for table, values_of in (
+            (tables.stories, rows.story_values),
+            (tables.merged_articles, rows.merged_values),
+        ):
+            connection.execute(sa.delete(table).where(table.c.edition_id == edition_id))
+            if table_rows := values_of(edition_id, edition.stories):
+                connection.execute(sa.insert(table), table_rows)
         return replace(edition, id=edition_id, revision=edition.revision + 1)
 
 

@@ -259,6 +259,7 @@ def _to_subscriber(row: Any) -> Subscriber:
         topics=_topics(row.topics),
         frequency=Frequency(row.frequency),
         language=row.language,
+        timezone=row.timezone,
         state=SubscriberState(row.state),
         origin=row.origin,
         joined_at=row.joined_at,

@@ -119,6 +119,14 @@ stories = sa.Table(
     sa.UniqueConstraint("edition_id", "article_id"),
 )
 
+# The articles that are merged into a story of an edition: they are sent with it.
+merged_articles = sa.Table(
+    "merged_articles",
+    metadata,
+    sa.Column("edition_id", sa.ForeignKey("editions.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("article_id", sa.ForeignKey("articles.id"), primary_key=True, index=True),
+)
+
 # What was done to editions, and by whom: rows are only added, each with the hash of the last.
 audit = sa.Table(
     "audit",

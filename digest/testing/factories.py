@@ -6,7 +6,7 @@ from typing import Any
 from digest.merging import TOKENS
 from digest.model.articles import Article, Image, Rating, StoredArticle
 from digest.model.deliveries import Addressee, Handover, Mail
-from digest.model.editions import Edition, Period, Story
+from digest.model.editions import Edition, MergedArticle, Period, Story
 
 NOON = dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC)
 """A Tuesday."""
@@ -70,6 +70,20 @@ def make_story(number: int = 1, **changes: Any) -> Story:
         "words": 400,
     }
     return Story(**(values | changes))
+
+
+def make_merged(number: int = 2, **changes: Any) -> MergedArticle:
+    """Return article `number` as it is merged into a story."""
+    values: dict[str, Any] = {
+        "article_id": number,
+        "headline": f"Headline number {number}",
+        "summary": f"What story {number} says in one sentence.",
+        "url": f"https://other.example.com/{number}",
+        "source": "Example",
+        "outlet": f"Outlet {number}",
+        "language": "en",
+    }
+    return MergedArticle(**(values | changes))
 
 
 def make_edition(count: int = 3, **changes: Any) -> Edition:

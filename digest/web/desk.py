@@ -22,10 +22,9 @@ from digest.merging import compile_variant, reader_links
 from digest.model.editions import Edition, EditionState
 from digest.normalising.text import clean_text
 from digest.services.editors import PLACE, EditorLinks
-from digest.services.mails import public_url
+from digest.services.mails import PREVIEW_TOKEN, public_url
 from digest.services.outlook import ACTIONABLE, outlook, sentence, standing
 from digest.services.previews import SOMEBODY
-from digest.services.sending import PREVIEW_TOKEN
 from digest.settings import EditorSettings
 from digest.tokens import BadToken
 from digest.web.bodies import read_form
@@ -124,7 +123,7 @@ class DeskPages:
 
     def _outlook(self, edition: Edition) -> str:
         try:
-            ahead = self._app.sending.ahead()
+            ahead = self._app.sending.ahead(edition)
         except DigestError:  # the key of the provider may be elsewhere
             ahead = dt.timedelta()
         return outlook(edition, self._schedule, now=self._app.clock.now(), ahead=ahead)

@@ -70,7 +70,7 @@ def test_bad_rows_are_told_by_line_and_good_ones_go_in(digest: Digest, project: 
     ]
     assert "@" not in Path("report.csv").read_text().replace("no @", "").replace("the @", "")
     assert [row[0] for row in readers(digest)] == ["ada@example.com", "gu@example.com"]
-    assert readers(digest)[1][3:] == ["monthly", "de"]
+    assert readers(digest)[1][3:] == ["monthly", "de", ""]
 
 
 def test_of_many_bad_rows_twenty_are_shown_and_all_are_in_the_report(
@@ -149,7 +149,7 @@ def test_columns_can_be_mapped(digest: Digest, project: Path) -> None:
     path = write("readers.csv", "Wer;Wie, kurz;email\nada@example.com;Ada;x\n")
     maps = "email=Wer,first_name=Wie, kurz"
     assert digest("subscribers", "import", path, "--map", maps).code == 0
-    assert readers(digest) == [["ada@example.com", "Ada", "", "weekly", ""]]
+    assert readers(digest) == [["ada@example.com", "Ada", "", "weekly", "", ""]]
     for wrong in ("email", "mail=Wer", "email="):
         assert digest("subscribers", "import", path, "--map", wrong).code == 2
 
@@ -193,9 +193,9 @@ def test_reader_of_some_topics_can_have_everything_again(digest: Digest, project
     for blank in ("", " ; "):
         digest(*add, "--topics", blank).refuses(2, "--all-topics")
     digest(*add, "--topics", "Games", "--all-topics").refuses(2, "--all-topics")
-    assert readers(digest) == [["ada@example.com", "", "Games", "weekly", "de"]]
+    assert readers(digest) == [["ada@example.com", "", "Games", "weekly", "de", ""]]
     assert "changed" in digest(*add, "--all-topics").out
-    assert readers(digest) == [["ada@example.com", "", "", "weekly", "de"]]
+    assert readers(digest) == [["ada@example.com", "", "", "weekly", "de", ""]]
 
 
 @pytest.mark.parametrize("language", ["!!", "xx-yy-zz-!!"])
@@ -208,6 +208,26 @@ def test_language_that_is_no_tag_is_refused_by_hand_and_in_a_file(
     told = digest("subscribers", "import", path)
     told.refuses(2, "None of the rows")
     assert "no tag such as en or pt-BR" in told.out
+
+
+def test_time_zone_that_is_none_costs_no_reader(digest: Digest, project: Path) -> None:
+    path = write(
+        "readers.csv",
+        "email,Time Zone\nada@example.com,Asia/Tokyo\nbo@example.com,GMT+1 (Berlin)\n"
+        "cy@example.com,\ndi@example.com,../../etc/passwd\n",
+    )
+    told = digest("subscribers", "import", path)
+    assert "Time zone unknown" in told.out
+    assert [row[5] for row in readers(digest)] == ["Asia/Tokyo", "", "", ""]
+    found = digest("subscribers", "import", path, "--json").document
+    assert (found["seen"], found["refused"], found["unknown_timezones"]) == (4, 0, 2)
+    add = ("subscribers", "add", "bo@example.com", "--timezone")
+    digest(*add, "Berlin").refuses(2, "no IANA name such as Europe/Berlin", "Nothing was changed")
+    assert "changed" in digest(*add, "Europe/Berlin").out
+    shown = digest("subscribers", "show", "bo@example.com")
+    assert "Time zone   Europe/Berlin" in shown.out
+    digest("subscribers", "export", "out.csv")
+    assert digest("subscribers", "import", "out.csv", "--json").document["seen"] == 4
 
 
 def test_list_without_a_column_leaves_what_readers_chose(digest: Digest, project: Path) -> None:

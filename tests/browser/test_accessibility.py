@@ -8,7 +8,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-from tests.browser.conftest import SCHEMES, Mail, OpenPage, Scheme
+from tests.browser.conftest import SCHEMES, THEMES, Mail, OpenPage, Scheme, mail_of
+from tests.golden.editions import ENGLISH, combined, rich_edition
 
 pytestmark = pytest.mark.browser
 
@@ -53,6 +54,17 @@ def test_planted_faults_are_found(open_page: OpenPage) -> None:
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_mail_has_no_fault(open_page: OpenPage, mail: Mail, scheme: Scheme) -> None:
     with open_page(mail.inlined, width=600, scheme=scheme) as page:
+        found = faults(page)
+    assert {rule: found[rule] for rule in found.keys() - ONLY_FOR_PAGES} == {}
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("theme", THEMES)
+def test_mail_with_merged_and_updated_stories_has_no_fault(
+    open_page: OpenPage, theme: str, scheme: Scheme
+) -> None:
+    mail = mail_of(combined(rich_edition(3)), ENGLISH, theme)
+    with open_page(mail.inlined, width=390, scheme=scheme) as page:
         found = faults(page)
     assert {rule: found[rule] for rule in found.keys() - ONLY_FOR_PAGES} == {}
 

@@ -1,9 +1,11 @@
 """Editions that look like real ones: what the golden mails and the browser tests show."""
 
+from dataclasses import replace
+
 from digest.model.articles import Image, Rating
 from digest.model.editions import Edition, Story
 from digest.settings import NewsletterSettings
-from digest.testing.factories import make_edition, make_story
+from digest.testing.factories import make_edition, make_merged, make_story
 
 ENGLISH = NewsletterSettings(postal_address="1 Example Street\n12345 Example")
 ARABIC = NewsletterSettings(name="أسبوع التطبيقات", slug="apps-ar", language="ar")
@@ -114,6 +116,21 @@ def arabic_edition(count: int = 10) -> Edition:
         preheader="وأيضًا: خرائط بلا اتصال، وأربعة أخطاء في كل تقويم، وما يمكن تعلمه منها",
         intro="أسبوع عن البرامج التي تدوم.",
     )
+
+
+def combined(edition: Edition) -> Edition:
+    """Return the edition with others merged into its first stories, which are updates."""
+    others = (
+        make_merged(21, outlet="Cipher & Co.", url="https://cipher.example.com/a?b=1&c=2"),
+        make_merged(22, outlet="تقنية اليوم", headline="خرائط بلا اتصال", language="ar"),
+        make_merged(23, outlet="On paper", url=""),
+    )
+    lead, second, *rest = edition.stories
+    first = [
+        replace(lead, also=others, update_of="2026-W46"),
+        replace(second, also=(make_merged(24, outlet="Cipher & Co."),), update_of="2026-W47"),
+    ]
+    return replace(edition, stories=(*first, *rest))
 
 
 def _story(number: int) -> Story:

@@ -16,7 +16,8 @@ from digest.model.editions import SENT_STATES, Edition, EditionState
 from digest.model.sources import SourceState
 from digest.ports import Placed, Store
 from digest.services.candidates import GIVES_BACK, Candidates
-from digest.services.editions import OPEN, EditionService
+from digest.services.drafting import OPEN
+from digest.services.editions import EditionService
 from digest.settings import (
     EditionSettings,
     NewsletterSettings,

@@ -12,6 +12,7 @@ from digest.errors import (
     SourceError,
     SourceGone,
     SourceMalformed,
+    SourceMissing,
     SourceUnavailable,
 )
 from digest.model.sources import Fetched, SourceState
@@ -306,7 +307,7 @@ def test_a_feed_that_moves_to_https_or_www_of_its_site_is_remembered(
     ("reply", "kind"),
     [
         (Reply(410), SourceGone),
-        (Reply(404), SourceUnavailable),
+        (Reply(404), SourceMissing),
         (Reply(500), SourceUnavailable),
         (Reply(200, b""), SourceMalformed),
         (Reply(200, b"<!DOCTYPE html><title>Oops</title>"), SourceMalformed),

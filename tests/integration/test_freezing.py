@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from digest.errors import ChecksFailed, Conflict, NotApproved, NothingToSend, UsageError
 from digest.model.editions import SENT_STATES, WHOLE, EditionState
 from digest.project import starter_root
-from digest.services.editions import OPEN, EditionService
+from digest.services.drafting import OPEN
+from digest.services.editions import EditionService
 from digest.services.freezing import REOPENABLE, Choices
 from digest.storage import delivery_tables
 from digest.storage.database import Database, open_database

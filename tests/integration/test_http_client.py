@@ -8,7 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from digest.errors import SourceError, SourceGone, SourceRefused, SourceUnavailable
+from digest.errors import (
+    SourceError,
+    SourceGone,
+    SourceMissing,
+    SourceRefused,
+    SourceUnavailable,
+)
 from digest.sources.connections import Network
 from tests.loopback import Loopback, Reply, Request, SmallInternet, make_client
 
@@ -75,7 +81,7 @@ def test_a_304_that_nobody_asked_for_is_a_fault(server: Loopback) -> None:
     [
         (401, SourceUnavailable, "401 Unauthorized", "login"),
         (403, SourceUnavailable, "403 Forbidden", "turns programs away"),
-        (404, SourceUnavailable, "404 Not Found", "new address"),
+        (404, SourceMissing, "404 Not Found", "new address"),
         (410, SourceGone, "410 Gone", "another feed"),
         (500, SourceUnavailable, "500 Internal Server Error", "next collect"),
         (204, SourceUnavailable, "204 No Content", "next collect"),

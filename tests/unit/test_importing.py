@@ -15,6 +15,7 @@ from digest.services.importing import (
     parse_frequency,
     parse_language,
     parse_name,
+    parse_timezone,
 )
 
 
@@ -117,6 +118,20 @@ def test_names_are_cleaned_and_advertisements_refused() -> None:
     for bad in ("win at www.example.com", "http://x", "HTTPS:x", "a" * 101, "xDIGESTaddressx"):
         with pytest.raises(ValueError, match="first name"):
             parse_name(bad)
+
+
+@pytest.mark.parametrize("name", ["timezone", "Time Zone", "TIMEZONE", "tz", "time_zone"])
+def test_column_of_time_zones_is_found(name: str) -> None:
+    assert choose_columns(["email", name], {}, ()).places["timezone"] == 1
+
+
+def test_time_zone_is_an_iana_name_or_nothing() -> None:
+    assert parse_timezone(" Asia/Kathmandu ") == "Asia/Kathmandu"
+    assert parse_timezone(" ") == ""
+    bad = ("Berlin", "+01:00", "localtime", "Europe", "../UTC", "/etc/localtime", "a\0b", "x" * 999)
+    for cell in bad:
+        with pytest.raises(ValueError, match="IANA"):
+            parse_timezone(cell)
 
 
 def test_frequency_and_language_have_defaults_and_are_checked() -> None:

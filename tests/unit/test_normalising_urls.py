@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from digest.normalising.urls import MAX_URL, article_key, domain, web_link
@@ -282,6 +282,8 @@ def test_a_link_is_absolute_http_or_nothing_and_stays_as_it_is(url: str, base: s
 
 
 @given(ANY_URL)
+@example("HTTP://0/;/")
+@example("https://example.com/x/amp;/amp")
 def test_a_key_is_its_own_key(url: str) -> None:
     key = article_key(url)
     assert article_key(key) == key

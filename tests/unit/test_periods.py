@@ -16,6 +16,7 @@ from digest.periods import (
     due_period,
     instant,
     is_first_of_month,
+    local_send_at,
     period_containing,
     period_labelled,
     send_at,
@@ -263,6 +264,65 @@ def test_a_send_time_at_the_very_end_of_the_week_is_that_end() -> None:
     period = period_containing(utc("2026-11-24T12:00"), DEFAULT, BERLIN)
     assert send_at(period, weeks("sun 18:00", "sun 18:00")) == period.end
     assert send_at(period, weeks("sun 18:00", "sun 17:59")) == period.end + WEEK - HOUR / 60
+
+
+@given(ZONES, ZONES, WEEKLY, WEEKLY, INSTANTS)
+def test_each_reader_gets_it_at_that_time_of_their_own_zone(
+    zone: str, theirs: str, weekly: str, send: str, at: dt.datetime
+) -> None:
+    period = period_containing(at, weeks(weekly), zone)
+    local = weeks(weekly, f"{send} local")
+    own = send_at(period, local)
+    assert (
+        own == send_at(period, weeks(weekly, send)) == local_send_at(period, local, ZoneInfo(zone))
+    )
+    goes = local_send_at(period, local, ZoneInfo(theirs))
+    assert period.end <= goes
+    # No two zones are further apart; Apia once skipped a day.
+    assert abs(goes - own) <= dt.timedelta(hours=26 + 24)
+    wall, day = goes.astimezone(ZoneInfo(theirs)), own.astimezone(ZoneInfo(zone)).date()
+    if f"{wall:%H:%M}" == send.partition(" ")[2] and goes > period.end:
+        assert wall.date() == day
+
+
+@pytest.mark.parametrize(
+    ("theirs", "goes"),
+    [
+        (BERLIN, "2026-11-30T06:00"),
+        ("Asia/Tokyo", "2026-11-29T22:00"),
+        ("Pacific/Kiritimati", "2026-11-29T17:00"),  # when the week ends
+        ("America/New_York", "2026-11-30T12:00"),
+        ("Pacific/Pago_Pago", "2026-11-30T18:00"),
+    ],
+)
+def test_the_same_monday_morning_everywhere(theirs: str, goes: str) -> None:
+    period = period_containing(utc("2026-11-24T12:00"), DEFAULT, BERLIN)
+    local = weeks("sun 18:00", "mon 07:00 local")
+    assert local_send_at(period, local, ZoneInfo(theirs)) == utc(goes)
+
+
+def test_whose_time_is_before_the_end_of_the_week_gets_it_at_that_end() -> None:
+    period = period_containing(utc("2026-11-24T12:00"), weeks("sun 22:00"), BERLIN)
+    local = weeks("sun 22:00", "mon 07:00 local")
+    assert local_send_at(period, local, ZoneInfo("Pacific/Auckland")) == period.end
+    assert local_send_at(period, local, ZoneInfo("Asia/Seoul")) == utc("2026-11-29T22:00")
+
+
+@pytest.mark.parametrize(
+    ("end", "theirs", "goes"),
+    [
+        ("2026-03-22", "America/New_York", "2026-03-29T06:30"),  # nothing happens there that day
+        ("2026-03-22", BERLIN, "2026-03-29T01:00"),  # 02:30 is skipped
+        ("2026-10-18", BERLIN, "2026-10-25T00:30"),  # 02:30 comes twice
+        ("2026-03-22", "Asia/Gaza", "2026-03-28T23:30"),
+    ],
+)
+def test_readers_clocks_may_skip_the_time_or_show_it_twice(
+    end: str, theirs: str, goes: str
+) -> None:
+    local = weeks("sun 18:00", "sun 02:30 local")
+    period = period_containing(utc(f"{end}T12:00"), local, "UTC")
+    assert local_send_at(period, local, ZoneInfo(theirs)) == utc(goes)
 
 
 # Labels

@@ -19,7 +19,7 @@ from digest.rendering.environment import make_environment
 from digest.rendering.locales import load_words
 from digest.rendering.plaintext import COLUMNS, width, wrapped
 from digest.rendering.renderer import MailRenderer
-from digest.rendering.views import ImageView, MailView, RatingView, StoryView
+from digest.rendering.views import AlsoView, ImageView, MailView, RatingView, StoryView
 from digest.settings import NewsletterSettings
 from digest.testing.factories import make_edition, make_story
 from tests.golden.editions import ENGLISH, arabic_edition, rich_edition
@@ -397,7 +397,7 @@ def test_no_template_of_ours_switches_escaping_off() -> None:
         assert environment.get_template(str(path.relative_to(TEMPLATES)))
 
 
-@pytest.mark.parametrize("view", [MailView, StoryView, RatingView, ImageView])
+@pytest.mark.parametrize("view", [MailView, StoryView, AlsoView, RatingView, ImageView])
 def test_document_lists_every_field_that_a_template_can_use(view: type[MailView]) -> None:
     section = DOCUMENT.read_text().split(f"## {view.__name__}\n")[1].split("\n## ")[0]
     assert re.findall(r"^\| `(\w+)`", section, re.MULTILINE) == [f.name for f in fields(view)]

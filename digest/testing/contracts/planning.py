@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from digest.errors import Conflict, StoreError
-from digest.model.deliveries import Audience, Claim
+from digest.model.deliveries import Accepted, Audience, Claim, Refused, Waves
 from digest.model.editions import WHOLE, Edition, EditionState, FrozenVariant, Variant
 from digest.model.subscribers import Frequency, Subscriber, Suppression, SuppressionReason
 from digest.testing.contracts.events import Stores
 from digest.testing.factories import NOON, make_edition, make_period
 
 SECOND, MINUTE, DAY = dt.timedelta(seconds=1), dt.timedelta(minutes=1), dt.timedelta(days=1)
+HOUR = dt.timedelta(hours=1)
 LEASE = dt.timedelta(seconds=90)
 VARIANT = Variant(subject="S", preheader="", html="<p>", text="t", tokens={}, sha256="0" * 64)
 
@@ -74,9 +75,12 @@ def plan(
     size: int = 4,
     is_monthly: bool = True,
     release_at: dt.datetime | None = None,
+    waves: Waves | None = None,
 ) -> Audience:
     """Plan the edition."""
-    return stores.ledger.plan(edition, is_monthly=is_monthly, size=size, release_at=release_at)
+    return stores.ledger.plan(
+        edition, is_monthly=is_monthly, size=size, release_at=release_at, waves=waves
+    )
 
 
 def start(
@@ -249,3 +253,80 @@ class PlanningContract:
         later = approve(stores, week=1)
         assert plan(stores, later).planned == 5
         assert stores.ledger.report(edition).candidates == 3
+
+    # Waves
+
+    def test_zones_are_those_of_readers_who_have_not_left(self, stores: Stores) -> None:
+        assert stores.ledger.zones("app-news-weekly") == []
+        for number, zone in enumerate(("", "Asia/Tokyo", "Asia/Tokyo", "UTC"), 1):
+            add_readers(stores, 1, first=number, timezone=zone)
+        add_readers(stores, 1, newsletter="another", timezone="Asia/Seoul")
+        left = id_of(stores, reader(4).key)
+        stores.subscribers.set_left(left, by="reader", now=NOON)
+        assert sorted(stores.ledger.zones("app-news-weekly")) == ["", "Asia/Tokyo"]
+
+    @pytest.mark.parametrize("is_held", [True, False])
+    def test_each_wave_is_claimed_in_time_for_its_own_release(
+        self, stores: Stores, is_held: bool
+    ) -> None:
+        hours = {"": 3, "Asia/Tokyo": 1, "Asia/Seoul": 1, "America/New_York": 9}
+        for number in range(40):
+            changes = {
+                "timezone": list(hours)[number % 4],
+                "topics": ((), ("Apps",))[number % 3 % 2],
+            }
+            add_readers(stores, 1, first=number, **changes)
+        suppress(stores, 0, SuppressionReason.MANUAL)
+        variants = [FrozenVariant(key="1,2", variant=VARIANT, topics=(("Apps",),))]
+        edition = approve(stores, variants=variants)
+        ahead = MINUTE * 20 if is_held else dt.timedelta()
+        waves = Waves(release_at=lambda zone: NOON + hours[zone] * HOUR, ahead=ahead)
+        audience = plan(stores, edition, size=3, release_at=NOON if is_held else None, waves=waves)
+        assert audience == Audience(planned=39, excluded={"manual": 1})
+        stores.ledger.change_state(number_of(edition), ["planned"], "sending")
+        found: list[str] = []
+        for hour in (1, 3, 9):
+            at = NOON + hour * HOUR - ahead
+            soonest = at + ahead if is_held else None
+            assert claim(stores, edition, now=at - SECOND, release_at=soonest) is None
+            assert stores.ledger.next_wait(number_of(edition)) == at
+            while part := claim(stores, edition, now=at, release_at=soonest):
+                numbers = [int(address[6:10]) for _, address, _ in part.readers]
+                assert {hours[list(hours)[number % 4]] for number in numbers} == {hour}
+                assert {number % 3 % 2 for number in numbers} == {int(part.variant == "1,2")}
+                assert len(numbers) <= 3
+                assert part.release_at == (NOON + hour * HOUR if is_held else None)
+                assert stores.ledger.record(part, Accepted(), now=at)
+                found += [address for _, address, _ in part.readers]
+        assert sorted(found) == [reader(number).address for number in range(1, 40)]
+        assert stores.ledger.next_wait(number_of(edition)) is None
+        assert stores.ledger.report(edition).is_balanced
+
+    def test_who_moves_after_the_plan_stays_in_the_wave_of_the_plan(self, stores: Stores) -> None:
+        add_readers(stores, 2, timezone="Asia/Tokyo")
+        edition = approve(stores)
+        waves = Waves(release_at=lambda zone: NOON + (9 if zone == "UTC" else 1) * HOUR)
+        plan(stores, edition, waves=waves)
+        moved = reader(1, timezone="UTC")
+        assert stores.subscribers.add_subscribers([moved]).updated == 1
+        stores.ledger.change_state(number_of(edition), ["planned"], "sending")
+        assert len(claimed(stores, edition, now=NOON + HOUR).readers) == 2
+
+    def test_halves_of_a_wave_keep_its_release_and_a_late_wave_is_held_long_enough(
+        self, stores: Stores
+    ) -> None:
+        add_readers(stores, 4)
+        edition = approve(stores)
+        release_at = NOON + HOUR
+        waves = Waves(release_at=lambda _zone: release_at, ahead=HOUR)
+        plan(stores, edition, release_at=NOON, waves=waves)
+        stores.ledger.change_state(number_of(edition), ["planned"], "sending")
+        whole = claimed(stores, edition, release_at=NOON + 20 * MINUTE)
+        assert whole.release_at == release_at
+        assert stores.ledger.split(whole, Refused(reason="one of them"), now=NOON)
+        half = claimed(stores, edition, release_at=NOON + 20 * MINUTE)
+        assert (len(half.readers), half.release_at) == (2, release_at)
+        late = NOON + 2 * HOUR
+        assert claimed(stores, edition, now=late, release_at=late + MINUTE).release_at == (
+            late + MINUTE
+        )

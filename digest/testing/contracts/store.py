@@ -12,7 +12,14 @@ from digest.model.articles import Article, Rating
 from digest.model.editions import EditionState
 from digest.model.sources import SourceState
 from digest.ports import AddReport, Placed, RatedArticle, Store
-from digest.testing.factories import NOON, make_article, make_edition, make_period, make_story
+from digest.testing.factories import (
+    NOON,
+    make_article,
+    make_edition,
+    make_merged,
+    make_period,
+    make_story,
+)
 
 STATE = SourceState(name="Example", url="https://news.example.com/feed", etag='W/"é"')
 LATER = NOON + dt.timedelta(days=1)
@@ -187,6 +194,16 @@ class StoreContract:
         assert store.sent_article_ids("app-news-weekly", except_label="2026-W48") == frozenset()
         labels = [edition.period.label for edition in store.editions("app-news-weekly")]
         assert labels == ["2026-W49", "2026-W48"]
+
+    def test_what_is_merged_into_a_story_is_sent_with_it(self, store: Store) -> None:
+        self.add(store, [make_article(n) for n in (1, 2, 3)])
+        stories = (make_story(1, also=(make_merged(2), make_merged(3))),)
+        saved = store.save_edition(make_edition(1, stories=stories, state=EditionState.DONE))
+        assert store.edition("app-news-weekly", "2026-W48") == saved
+        assert store.sent_article_ids("app-news-weekly", except_label="") == {1, 2, 3}
+        store.save_edition(replace(saved, stories=(make_story(1, also=(make_merged(3),)),)))
+        assert store.sent_article_ids("app-news-weekly", except_label="") == {1, 3}
+        assert store.sent_article_ids("app-news-weekly", except_label="2026-W48") == frozenset()
 
     def test_a_job_is_held_by_one_at_a_time(self, store: Store) -> None:
         with store.hold("collect"):

@@ -33,6 +33,7 @@ def make_subscriber(number: int = 1, **changes: Any) -> Subscriber:
         "first_name": f"Name{number}",
         "topics": ("Games", "Privacy"),
         "language": "en",
+        "timezone": "Asia/Tokyo",
     }
     return Subscriber(**(values | changes))
 
@@ -95,6 +96,7 @@ class SubscriberStoreContract:
             topics=(),
             frequency=Frequency.MONTHLY,
             language="de",
+            timezone="",
             origin="another",
             joined_at=LATER,
         )

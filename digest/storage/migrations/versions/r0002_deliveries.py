@@ -31,6 +31,7 @@ def _lists() -> None:
         sa.Column("topics", sa.Text, nullable=False),
         sa.Column("frequency", sa.Text, nullable=False),
         sa.Column("language", sa.Text, nullable=False),
+        sa.Column("timezone", sa.Text, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("origin", sa.Text, nullable=False),
         sa.Column("joined_at", Instant, nullable=False),
@@ -113,6 +114,7 @@ def _deliveries() -> None:
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("attempt", sa.Integer, nullable=False),
         sa.Column("holder", sa.Text, nullable=False),
+        sa.Column("wave_at", Instant),
         sa.Column("not_before_at", Instant),
         sa.Column("lease_until_at", Instant),
         sa.ForeignKeyConstraint(

@@ -1,4 +1,4 @@
-"""The audit log, and what a scheduler remembers.
+"""The audit log, what a scheduler remembers, and articles that are merged into a story.
 
 It is written out rather than taken from `digest.storage.tables`, which goes on to change.
 """
@@ -38,6 +38,22 @@ def upgrade() -> None:
         sa.Column("value", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_marks"),
     )
+    op.create_table(
+        "merged_articles",
+        sa.Column("edition_id", NUMBER, nullable=False),
+        sa.Column("article_id", NUMBER, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["edition_id"],
+            ["editions.id"],
+            name="fk_merged_articles_edition_id_editions",
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["article_id"], ["articles.id"], name="fk_merged_articles_article_id_articles"
+        ),
+        sa.PrimaryKeyConstraint("edition_id", "article_id", name="pk_merged_articles"),
+    )
+    op.create_index("ix_merged_articles_article_id", "merged_articles", ["article_id"])
     _refuse_changes()
 
 
