@@ -19,6 +19,8 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 # `make test TESTS="tests/unit -k urls"` runs some; with their coverage left out: COVERAGE=
 TESTS ?=
 COVERAGE ?= --cov --cov-report=term
+# One more than two cores: tests that wait for a server or a browser leave room for another.
+WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -31,11 +33,11 @@ preview: $(RUN) ## Show the sample edition: no key, no network after the first t
 	@$(BIN)/digest send --preview
 
 test: $(DEV) ## Run the tests, in random order, with coverage
-	$(BIN)/python -m pytest -m "not long" -n 2 $(COVERAGE) $(TESTS)
+	$(BIN)/python -m pytest -m "not long" -n $(WORKERS) $(COVERAGE) $(TESTS)
 
 test-long: $(DEV) ## Run the tests that take long
 	@if grep -rqs --include='*.py' 'mark\.long' tests; \
-	then $(BIN)/python -m pytest -m long -n 2 $(TESTS); \
+	then $(BIN)/python -m pytest -m long -n $(WORKERS) $(TESTS); \
 	else echo "There are no long tests yet."; fi
 
 check: $(DEV) ## Lint, formatting, types, imports; the lock fits pyproject.toml

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import settings
 
 # A shared machine has slow moments; a law does not break because of one.
@@ -23,6 +24,12 @@ def pytest_configure() -> None:
     for name in [n for n in os.environ if n.lower().endswith("_proxy")]:
         del os.environ[name]
     sys.addaudithook(_stay_on_this_machine)
+
+
+@pytest.fixture(autouse=True)
+def _plain_logging() -> None:
+    """Undo what a command that ran in this process made of the log."""
+    structlog.reset_defaults()
 
 
 def _stay_on_this_machine(event: str, arguments: tuple[Any, ...]) -> None:

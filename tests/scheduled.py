@@ -121,7 +121,7 @@ class World:
         """Return where each edition stands, oldest first."""
         return {label: str(edition.state) for label, edition in self.editions().items()}
 
-    def until(self, when: str, *services: ScheduleService, step: dt.timedelta = HOUR) -> None:
+    def until(self, when: str, *services: ScheduleService, step: dt.timedelta = 2 * HOUR) -> None:
         """Let time pass up to `when` (UTC), each service looking once a step."""
         end = dt.datetime.fromisoformat(when).replace(tzinfo=dt.UTC)
         while self.clock.now() < end:

@@ -201,7 +201,8 @@ def runs() -> Iterator[Callable[[Path, Clock], subprocess.Popen[str]]]:
         child.communicate()
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.long) for n in (2, 3, 4))])
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(4))
 def test_killed_and_started_again_and_twice_at_once_each_reader_gets_one_mail(
     digest: Digest,
     weekly: Path,

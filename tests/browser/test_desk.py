@@ -105,7 +105,9 @@ def test_mail_is_shown_in_its_colours_and_runs_nothing(
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("theme", ["plain", "magazine", "compact"])
+@pytest.mark.parametrize(
+    "theme", ["plain", *(pytest.param(t, marks=pytest.mark.long) for t in ("magazine", "compact"))]
+)
 def test_notice_is_good_to_read(
     open_page: OpenPage, tmp_path: Path, scheme: Scheme, theme: str
 ) -> None:

@@ -8,6 +8,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -359,4 +360,9 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 TestLedgerMachine = LedgerMachine.TestCase
-TestLedgerMachine.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
+TestLedgerMachine.settings = settings(max_examples=20, stateful_step_count=40, deadline=None)
+
+
+@pytest.mark.long
+class TestLedgerMachineForLong(LedgerMachine.TestCase):
+    settings = settings(max_examples=200, stateful_step_count=40, deadline=None)

@@ -42,6 +42,7 @@ def test_week_is_drafted_when_it_ends_and_goes_out_in_time_once_approved(make: M
     assert world.states() == {"2026-W48": "draft"}
     assert ("drafted", "2026-W48") in world.told
     world.approve("")
+    world.until("2026-11-30T05:50", schedule)
     world.until("2026-11-30T05:59", schedule, step=MINUTE)
     assert world.states() == {"2026-W48": "approved"}
     world.until("2026-11-30T06:00", schedule)
@@ -189,7 +190,7 @@ def test_late_edition_goes_within_the_hours_allowed_and_is_held_later(
     world.until("2026-11-29T18:00", world.process())
     world.approve("")
     world.clock.move(12 * HOUR + late * HOUR)
-    world.until("2026-12-02T00:00", world.process())
+    world.until("2026-12-02T00:00", world.process(), step=HOUR)
     assert world.states() == {"2026-W48": state}
 
 

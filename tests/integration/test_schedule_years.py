@@ -132,8 +132,8 @@ class Life:
     ("zone", "start"),
     [
         ("Europe/Berlin", "2027-03-10T12:00"),
-        ("Australia/Lord_Howe", "2027-09-14T12:00"),
-        ("America/New_York", "2026-12-22T12:00"),
+        pytest.param("Australia/Lord_Howe", "2027-09-14T12:00", marks=pytest.mark.long),
+        pytest.param("America/New_York", "2026-12-22T12:00", marks=pytest.mark.long),
     ],
 )
 def test_weeks_around_changes_of_clocks_and_years_each_have_their_edition(
@@ -163,7 +163,9 @@ def test_whole_year_has_one_edition_a_week(tmp_path: Path, zone: str) -> None:
     assert len(life.world.states()) >= 52
 
 
-@pytest.mark.parametrize("policy", ["latest", "all", "none"])
+@pytest.mark.parametrize(
+    "policy", ["latest", *(pytest.param(p, marks=pytest.mark.long) for p in ("all", "none"))]
+)
 def test_with_times_when_nothing_runs_each_week_is_still_accounted_for(
     tmp_path: Path, policy: str
 ) -> None:

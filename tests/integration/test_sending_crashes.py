@@ -108,7 +108,7 @@ def crashing_desks(
 
 
 @pytest.mark.parametrize("can_hold", [False, True])
-@pytest.mark.parametrize("is_after", [False, True])
+@pytest.mark.parametrize("is_after", [False, pytest.param(True, marks=pytest.mark.long)])
 @pytest.mark.parametrize("in_provider", [False, True])
 def test_run_that_dies_at_any_call_is_finished_by_the_next(
     planned: Callable[[bool], Desk], in_provider: bool, is_after: bool, can_hold: bool

@@ -232,7 +232,6 @@ def test_no_header_changes_where_links_lead(site: Site, headers: dict[str, str])
 
 
 def test_log_holds_no_token_and_no_address(tmp_path: Path) -> None:
-    structlog.reset_defaults()  # a command run in this process may have turned the lines off
     # A line is written after its answer: when the server has ended, all are there.
     with structlog.testing.capture_logs() as logged, served(tmp_path / "weekly") as site:
         token = site.token()
