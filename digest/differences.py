@@ -24,7 +24,8 @@ def action(before: Edition | None, after: Edition) -> str:
     if before.state is after.state:
         return "changed" if after.state is not EditionState.DRAFT else _drafting(before, after)
     if after.state is EditionState.DRAFT:
-        return "reopened"
+        is_edit = any(_envelope(before, after)) or any(_cast(before, after))
+        return "changed" if is_edit or curation_of(before) != curation_of(after) else "reopened"
     return _REACHED.get(after.state, str(after.state))
 
 

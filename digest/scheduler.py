@@ -18,18 +18,16 @@ import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from digest.afterwards import is_current, keep_last, note_run
 from digest.app import SCHEDULE, App
 from digest.errors import DigestError
 from digest.model.deliveries import DeliveryReport
 from digest.model.editions import Edition
 from digest.model.notices import NoticeKind
-from digest.reports import keep_report
 from digest.services.guards import Guards
 from digest.services.schedule import Parts, ScheduleService
 from digest.sources.links import dead_link
-from digest.wholefiles import replace_file
 
-KEPT = Path("var") / "last-sent"
 MACHINE = Path("/etc/machine-id")
 DAY = 86_400.0  # seconds
 
@@ -121,19 +119,6 @@ def _guarded(tick: Tick) -> Callable[[], None]:
 
 def open_schedule(app: App) -> ScheduleService:
     """Return the schedule of the app's newsletter."""
-    root, audit = app.project.root, app.audit
-
-    def is_current() -> bool:
-        try:
-            kept = (root / KEPT).read_text("ascii").strip()
-        except FileNotFoundError:
-            return True
-        return not kept or audit.has(kept)  # it may have held nothing yet
-
-    def note() -> None:
-        (root / KEPT).parent.mkdir(parents=True, exist_ok=True)
-        replace_file(root / KEPT, f"{audit.last()}\n".encode())
-
     parts = Parts(
         store=app.store,
         ledger=app.ledger,
@@ -141,11 +126,17 @@ def open_schedule(app: App) -> ScheduleService:
         editions=app.editions,
         freezing=app.freezing,
         sending=app.sending,
-        guards=Guards(app.marks, app.clock, home=_home(app), is_current=is_current, note=note),
+        guards=Guards(
+            app.marks,
+            app.clock,
+            home=_home(app),
+            is_current=lambda: is_current(app),
+            note=lambda: keep_last(app),
+        ),
         collect=lambda: _collect(app),
         dead_link=lambda url: dead_link(app.open_client(), url, now=app.clock.now()),
         tell=lambda kind, edition, reason, report: _tell(app, kind, edition, reason, report),
-        done=lambda report: keep_report(app.project, report),
+        done=lambda edition, report: note_run(app, edition, report),
     )
     return ScheduleService(parts, app.project.settings, app.clock)
 

@@ -13,7 +13,7 @@ from digest.periods import send_at
 from digest.settings import ScheduleSettings
 
 PUNCTUAL = dt.timedelta(minutes=15)
-"""With `missed = "none"`, who is later than this has missed it."""
+"""Who is no later than this is in time, whatever the settings."""
 
 
 class Step(StrEnum):
@@ -89,7 +89,7 @@ def grace(schedule: ScheduleSettings) -> dt.timedelta:
     """Return how long after its send time an edition still goes by itself."""
     if schedule.missed == "none":
         return PUNCTUAL
-    return dt.timedelta(hours=schedule.catch_up_hours)
+    return max(PUNCTUAL, dt.timedelta(hours=schedule.catch_up_hours))  # no look comes on the second
 
 
 def is_missed_whole(schedule: ScheduleSettings, *, is_newest: bool, late: dt.timedelta) -> bool:

@@ -92,13 +92,13 @@ class World:
                 self.marks,
                 self.clock,
                 home=home,
-                is_current=lambda: self.kept is None or self.audit.has(self.kept),
+                is_current=lambda: not self.kept or self.audit.has(self.kept),
                 note=self._keep,
             ),
             collect=self._collect,
             dead_link=lambda url: self.dead.get(url, ""),
             tell=self._tell,
-            done=lambda _report: None,
+            done=self._note,
         )
         return ScheduleService(parts, settings, self.clock)
 
@@ -155,6 +155,10 @@ class World:
         self, kind: str, edition: Edition, _reason: str, _report: DeliveryReport | None
     ) -> None:
         self.told.append((kind, edition.period.label))
+
+    def _note(self, edition: Edition, _report: DeliveryReport) -> None:
+        self.audit.note(SLUG, edition.period.label, "handed over")
+        self._keep()
 
     def _keep(self) -> None:
         self.kept = self.audit.last()

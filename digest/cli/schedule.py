@@ -122,7 +122,7 @@ def run(options: Options) -> int:
     import signal
     import threading
 
-    from digest.cli.newsletters import open_newsletters
+    from digest.cli.newsletters import open_newsletters, require_real_time
     from digest.scheduler import folded, scheduled, ticking
 
     out, over = options.output(), threading.Event()
@@ -131,6 +131,8 @@ def run(options: Options) -> int:
         apps = open_newsletters(options, stack, is_waiting=True)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: over.set())
+        for app in apps:
+            require_real_time(options, app)
         ticks = [*scheduled(apps, over), *folded(apps[0])]
         for app in apps:
             out.note(_next(app))
@@ -169,5 +171,7 @@ def accept(options: Options) -> None:
     out = options.output()
     with options.open_app(options.require_project(is_shared=True)) as app:
         open_schedule(app).accept()
+        slug = app.project.settings.newsletter.slug
+        app.audit.note(slug, "", "accepted", ["clock, place and database as they are"])
         out.document({"accepted": True})
         out.line("The schedule goes on here.")

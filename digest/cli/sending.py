@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from digest.afterwards import keep_last, note_run
 from digest.app import App
+from digest.cli.newsletters import require_real_time
 from digest.cli.options import Options
 from digest.cli.output import Output
 from digest.cli.progress import now_and_then, progress
@@ -18,7 +20,7 @@ from digest.cli.tables import count
 from digest.errors import NotApproved, UsageError
 from digest.model.deliveries import Audience, DeliveryReport
 from digest.model.editions import Edition, EditionState
-from digest.reports import keep_report, report_document
+from digest.reports import report_document
 from digest.services.brakes import Stopped, require_expected
 from digest.services.sending import HAS_DELIVERIES, RUNNING
 
@@ -29,12 +31,7 @@ def run(options: Options, chosen: Mapping[str, Any]) -> int:
     """Send the edition that `chosen` names, or go on with it; return the exit code."""
     out = options.output()
     with options.open_app(options.require_project(), is_waiting=True) as app:
-        if options.now and app.transport.can_hold:
-            raise UsageError(
-                f"--now does not go with sending through {app.transport.name}: it keeps mail until "
-                "a real time. Nothing was sent.",
-                hint="Try it out with the outbox: DIGEST_DELIVERY__TRANSPORT=outbox",
-            )
+        require_real_time(options, app)
         edition = _edition(app, chosen["label"], resume=chosen["resume"])
         if edition.state is EditionState.PAUSED and not chosen["resume"]:
             raise UsageError(
@@ -84,12 +81,12 @@ def hand_over(app: App, out: Output, edition: Edition) -> int:
             waiting=now_and_then(lambda what: out.note(f"Waiting for {what}.")),
         )
     report = app.ledger.report(edition)
-    path = keep_report(app.project, report)
+    path = note_run(app, edition, report)
     out.document(
         {
             **report_document(report),
             "stopped": {"kind": stopped.kind, "reason": stopped.reason} if stopped else None,
-            "file": str(path),
+            "file": path,
         }
     )
     show_report(app, out, report)
@@ -168,6 +165,7 @@ def _plan(app: App, out: Output, edition: Edition, chosen: Mapping[str, Any]) ->
     audience = app.audience(edition)
     expected = _confirm(app, out, edition, audience, chosen)
     app.sending.plan(edition, release_at=release_at, expected=expected)
+    keep_last(app)
     planned = app.store.edition(edition.newsletter, edition.period.label)
     assert planned is not None  # noqa: S101  # it was planned just now
     return planned

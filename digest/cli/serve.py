@@ -27,7 +27,7 @@ def command(options: Options, bind: str | None, no_scheduler: bool) -> int:
     import threading
     from contextlib import ExitStack
 
-    from digest.cli.newsletters import open_newsletters
+    from digest.cli.newsletters import open_newsletters, require_real_time
     from digest.scheduler import scheduled, ticking
     from digest.web.server import serving
 
@@ -58,6 +58,8 @@ def command(options: Options, bind: str | None, no_scheduler: bool) -> int:
             out.line(f"Editors    {public}/desk/edition/…")
         out.line(f"Schedule   {'not here' if no_scheduler else 'runs: digest schedule show'}")
         if not no_scheduler:
+            for each in (app, *others):
+                require_real_time(options, each)
             stack.enter_context(ticking(scheduled([app, *others], over)))
         over.wait()
         out.note("Ending after what is under way.")

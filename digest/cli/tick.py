@@ -22,7 +22,7 @@ def command(options: Options, once: bool) -> int:  # for those who write it
     import threading
 
     from digest.app import SCHEDULE
-    from digest.cli.newsletters import open_newsletters
+    from digest.cli.newsletters import open_newsletters, require_real_time
     from digest.cli.sending import interruptible
     from digest.errors import DigestError
     from digest.scheduler import open_schedule
@@ -31,7 +31,7 @@ def command(options: Options, once: bool) -> int:  # for those who write it
     with ExitStack() as stack, interruptible(stop, out):
         apps = open_newsletters(options, stack, is_waiting=True)
         for app in apps:
-            assert app.transport.name  # noqa: S101  # opens it; what cannot send says so now
+            require_real_time(options, app)
             schedule = open_schedule(app.acting_as(SCHEDULE))
             if reason := schedule.objection():
                 raise DigestError(

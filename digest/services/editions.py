@@ -253,7 +253,7 @@ class EditionService(DraftingService):
         if again:
             raise UsageError(
                 f"Readers had {again[0]!r} in an earlier edition, and {label} was drafted before "
-                "that. Nothing was frozen.",
+                "that. Nothing was frozen or sent.",
                 hint="Draft it again: digest edition draft",
             )
         had = self._had(edition)
@@ -261,7 +261,7 @@ class EditionService(DraftingService):
             if story.update_of and had.get(story.article_id, ("",))[0] != story.update_of:
                 raise UsageError(
                     f"{story.headline!r} is marked as an update of a story in {story.update_of}, "
-                    "and that is no longer so. Nothing was frozen.",
+                    "and that is no longer so. Nothing was frozen or sent.",
                     hint="Draft it again: digest edition draft",
                 )
         for story in self.stale_updates(edition):

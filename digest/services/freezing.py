@@ -199,7 +199,10 @@ class FreezingService:
                 f"{edition.period.label} is {_standing(edition)}. Nothing was changed.",
                 hint="See: digest edition show",
             )
-        saved = self._store.save_edition(curation.reopened(edition))
+        draft = curation.reopened(edition)
+        if edition.state not in curation.FIXED:  # people took it back, so it is theirs from now on
+            draft = replace(draft, held_at=edition.held_at or now)
+        saved = self._store.save_edition(draft)
         log.info("edition_reopened", edition=saved.period.label)
         return saved
 
@@ -221,6 +224,8 @@ class FreezingService:
                 f"Edition {label} is {_standing(edition)} and not approved. Nothing was sent.",
                 hint=f"Approve it first: {todo}",
             )
+        if edition.state is EditionState.APPROVED:  # an edition held before may have gone meanwhile
+            self._editions.require_unsent(edition)
         return self._require_intact(edition)
 
     def _require_intact(self, edition: Edition) -> list[FrozenVariant]:

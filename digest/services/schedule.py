@@ -37,8 +37,10 @@ from digest.settings import Settings
 PREPARING = "schedule"  # the name under which one process at a time drafts
 RULE = "the schedule, as nobody objected"
 LAST_LOOK = dt.timedelta(minutes=10)  # before the week ends the sources are read once more
-MOST_LEADS = 3  # so many links are tried before people must look
+MOST_LEADS = 3  # so many links are tried
+AGAIN = frozenset({"held", "skipped", "lead_changed", "stopped"})
 NEW_LEAD = "The page of its lead is gone, and another story leads; nobody has approved that."
+NOT_TAKEN = "The provider certainly did not take some of it: digest send --resume goes on."
 NEXT_TRY = dt.timedelta(minutes=5)  # after a failure that nobody here can mend
 OPEN = (EditionState.DRAFT, EditionState.FROZEN)
 UNDER_WAY = (EditionState.PLANNED, EditionState.SENDING)
@@ -66,7 +68,7 @@ class Parts:
     collect: Callable[[], object]
     dead_link: Callable[[str], str]
     tell: Callable[[str, Edition, str, DeliveryReport | None], object]
-    done: Callable[[DeliveryReport], object]
+    done: Callable[[Edition, DeliveryReport], object]
 
 
 class ScheduleService:
@@ -136,7 +138,7 @@ class ScheduleService:
         ended, running = self._walk(since[0] if since else None, now)
         for period in ended:
             late = now - send_at(period, self._schedule)
-            newest = period == ended[-1]
+            newest = period.end == running.start
             if is_missed_whole(self._schedule, is_newest=newest, late=late):
                 self._skip_missed(period)
             else:
@@ -144,8 +146,10 @@ class ScheduleService:
         if since is None or since[0] != running.start:
             self._parts.marks.put(name, running.start)
         for edition in self._parts.editions.standings(EditionState.DRAFT):
-            is_early = edition.drafted_at is None or edition.drafted_at < edition.period.end
-            if is_early and edition.period.end <= now:
+            drafted_at = edition.drafted_at
+            # A draft from the future is of a clock that was wrong.
+            is_due = drafted_at is None or drafted_at < edition.period.end or drafted_at > now
+            if is_due and edition.period.end <= now:
                 self._draft(edition.period.label, now)
 
     def _walk(self, since: dt.datetime | None, now: dt.datetime) -> tuple[list[Period], Period]:
@@ -228,6 +232,8 @@ class ScheduleService:
             report: The account of a send.
         """
         name = f"{self._slug}/{edition.period.label}/{kind}"
+        if kind in AGAIN:  # it may happen again, and then it is told again
+            name += f"/{edition.revision}"
         if self._parts.marks.claim(name, self._clock.now()):
             self._parts.tell(kind, edition, reason, report)
 
@@ -243,7 +249,7 @@ class ScheduleService:
             edition = self._parts.store.edition(self._slug, label)
             if edition is None or now < self._again_at.get(edition.id, now):
                 continue
-            if edition.period.end > now:
+            if edition.period.end > now and edition.state not in UNDER_WAY:
                 continue
             step = self._due(edition, now).step
             if step in (Step.SEND, Step.APPROVE):
@@ -254,7 +260,11 @@ class ScheduleService:
         try:
             if edition.state not in UNDER_WAY:
                 changed = self._with_live_lead(edition, now)
-                if changed is not edition and self._schedule.unattended == "hold":
+                latest = self._parts.store.edition(self._slug, edition.period.label)
+                if latest is None or latest.revision != changed.revision:
+                    return None  # somebody decided meanwhile; the next look sees it
+                is_theirs = self._schedule.unattended == "hold" or edition.held_at is not None
+                if changed is not edition and is_theirs:
                     return self._aside(changed, Due(step=Step.HOLD, reason=NEW_LEAD), now)
                 step = step if changed is edition else Step.APPROVE
                 edition = changed
@@ -297,8 +307,12 @@ class ScheduleService:
         label = edition.period.label
         if edition.state is EditionState.DRAFT:
             # An article may have gone out meanwhile in an edition that was held before.
-            self._parts.editions.draft(label, now=now)
-            self._parts.freezing.freeze(label, now=now)
+            drafted = self._parts.editions.draft(label, now=now)
+            if drafted.state is not EditionState.DRAFT:
+                raise _decided(label)
+            frozen = self._parts.freezing.freeze(label, now=now)
+            if frozen.revision != drafted.revision + 1:
+                raise _decided(label)
         return self._parts.freezing.approve(label, by=RULE, now=now)
 
     def _plan(self, edition: Edition) -> Edition:
@@ -311,7 +325,7 @@ class ScheduleService:
 
     def _ended_run(self, edition: Edition, stopped: Stopped | None) -> None:
         report = self._parts.ledger.report(edition)
-        self._parts.done(report)
+        self._parts.done(edition, report)
         if stopped is None:
             self.tell_once("sent", edition, report=report)
         elif stopped.until_at is not None:  # a later wave, or what people decide meanwhile
@@ -338,17 +352,38 @@ class ScheduleService:
     # Afterwards
 
     def accept(self) -> None:
-        """Take this clock, this place and this database for the right ones from now on."""
+        """Take this clock, this place and this database for the right ones from now on.
+
+        What a clock that was ahead left behind is put right.
+        """
+        now, marks = self._clock.now(), self._parts.marks
+        known = [e.period for e in self._parts.editions.standings() if e.period.start <= now]
+        for name, at in (
+            (f"{self._slug}/walked", self._period_at(now, known).start),
+            ("collected", now - interval(self._schedule.collect)),
+        ):
+            found = marks.get(name)
+            if found is not None and found[0] > now:
+                marks.put(name, at)
         self._parts.guards.accept()
 
     def settle(self) -> None:
         """Look for evidence about the batches of editions that need attention."""
         for edition in self._parts.editions.standings(EditionState.ATTENTION):
             now = self._clock.now()
+            if self._parts.guards.objection(now):
+                return
             if now >= self._again_at.get(edition.id, now):
                 self._again_at[edition.id] = now + NEXT_TRY
                 with suppress(DigestError):
                     self._parts.sending.ask(edition)
+                    found = self._parts.store.edition(self._slug, edition.period.label)
+                    if found is not None and found.state is EditionState.PAUSED:
+                        self.tell_once("stopped", found, NOT_TAKEN)
+
+
+def _decided(label: str) -> Conflict:
+    return Conflict(f"Somebody decided about {label} meanwhile; it is left to them.")
 
 
 def interval(text: str) -> dt.timedelta:

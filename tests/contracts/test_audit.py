@@ -131,3 +131,16 @@ def test_mark_is_claimed_by_one_of_many(database: Database) -> None:
     marks.put("hourly", NOON, "y")
     assert marks.get("hourly") == (NOON, "y")
     assert marks.get("never") is None
+
+
+def test_edit_that_takes_an_approval_away_is_told_as_an_edit(
+    database: Database, audit: Audit
+) -> None:
+    store = SqlStore(database, audit)
+    edition = store.save_edition(make_edition(0))
+    frozen = store.save_edition(replace(edition, state=EditionState.FROZEN, sha256="0" * 64))
+    draft = replace(frozen, state=EditionState.DRAFT, sha256="")
+    again = store.save_edition(replace(draft, subject="Another", subject_edited=True))
+    frozen = store.save_edition(replace(again, state=EditionState.FROZEN, sha256="1" * 64))
+    store.save_edition(replace(frozen, state=EditionState.DRAFT, sha256=""))
+    assert actions(audit) == ["drafted", "frozen", "changed", "frozen", "reopened"]

@@ -285,3 +285,99 @@ def test_restored_backup_does_not_send_again_what_went_out_since(
     assert "restored from a backup" in restored.objection()
     assert world.states() == {"2026-W48": "approved"}
     assert set(world.copies().values()) == {1}
+
+
+# What people and other processes do meanwhile
+
+
+def test_decision_that_comes_while_the_lead_is_asked_for_is_not_overridden(make: Make) -> None:
+    world = make(rules={"unattended": "send"})
+    schedule = world.process()
+    world.until("2026-11-29T18:00", schedule)
+    editions, _ = world.desk()
+
+    class Slow(dict[str, str]):
+        def get(self, _url: str, _default: object = "") -> str:  # type: ignore[override]
+            if world.states()["2026-W48"] == "draft":
+                editions.hold("2026-W48", reason="Stop.", now=world.clock.now())
+            return ""
+
+    world.clock.move(12 * HOUR)
+    world.dead = Slow()
+    schedule.send(threading.Event())
+    assert world.editions()["2026-W48"].reason == "Stop."
+    world.until("2026-12-01T00:00", schedule)
+    assert world.states() == {"2026-W48": "held"}
+    assert not world.copies()
+
+
+def test_no_hours_to_catch_up_still_lets_an_edition_go_in_its_time(make: Make) -> None:
+    world = make(rules={"catch_up_hours": 0, "unattended": "send"})
+    world.until("2026-11-30T05:59", world.process())
+    world.clock.move(MINUTE + dt.timedelta(seconds=7))
+    world.process().tick(threading.Event())
+    assert world.states() == {"2026-W48": "done"}
+
+
+def test_article_of_a_held_edition_that_went_late_does_not_go_again(make: Make) -> None:
+    world = make(edition={"stories": 50}, sources=lambda now: int(now.hour % 12 == 0))
+    schedule = world.process()
+    world.until("2026-12-06T18:00", schedule)  # nobody approved the first, so the second has all
+    assert list(world.states().values()) == ["held", "draft"]
+    world.approve("2026-W49")
+    editions, freezer = world.desk()
+    editions.draft("2026-W48", now=world.clock.now())
+    freezer.freeze("2026-W48", now=world.clock.now())
+    freezer.approve("2026-W48", by="Ana", now=world.clock.now())
+    world.until("2026-12-07T06:00", schedule)
+    assert world.states() == {"2026-W48": "done", "2026-W49": "held"}
+    assert "Readers had" in world.editions()["2026-W49"].reason
+    assert set(world.mentioned().values()) == {1}
+
+
+def test_clock_that_was_ahead_leaves_nothing_behind_once_it_is_accepted(make: Make) -> None:
+    world = make(rules={"unattended": "send"})
+    schedule = world.process()
+    world.until("2026-11-25T12:00", schedule)
+    world.clock.move(dt.timedelta(days=3))
+    schedule.collect()
+    world.clock.move(dt.timedelta(days=-3))
+    known = world.articles
+    schedule.accept()
+    world.until("2026-11-30T06:00", schedule)
+    assert world.articles > known + 5
+    assert world.states() == {"2026-W48": "done"}
+
+
+def test_edition_that_people_took_back_is_theirs(make: Make) -> None:
+    world = make(rules={"missed": "none"})
+    world.process().tick(threading.Event())
+    world.clock.move(dt.timedelta(days=7))
+    schedule = world.process()
+    world.until("2026-12-02T00:00", schedule)
+    assert world.states()["2026-W48"] == "skipped"
+    world.desk()[1].reopen("2026-W48", now=world.clock.now())
+    world.until("2026-12-03T00:00", schedule)
+    assert world.states()["2026-W48"] == "draft"
+
+
+def test_what_happens_again_is_told_again(make: Make) -> None:
+    world = make()
+    schedule = world.process()
+    world.until("2026-11-30T06:00", schedule)
+    world.approve("2026-W48")
+    lead = world.editions()["2026-W48"].stories[0]
+    world.dead[lead.url] = "The page is gone (410)."
+    world.until("2026-11-30T07:00", schedule)
+    assert world.states() == {"2026-W48": "held"}
+    assert world.told.count(("held", "2026-W48")) == 2
+
+
+def test_send_that_a_person_began_before_the_week_ended_is_gone_on_with(make: Make) -> None:
+    world = make()
+    schedule = world.process()
+    world.until("2026-11-27T12:00", schedule)
+    world.approve("")
+    schedule._parts.sending.plan(world.editions()["2026-W48"], release_at=None)
+    world.until("2026-11-27T13:00", schedule)
+    assert world.states() == {"2026-W48": "done"}
