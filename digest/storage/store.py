@@ -36,6 +36,7 @@ class SqlStore:
 
     def __init__(self, database: Database, audit: Audit | None = None) -> None:
         self._database, self._audit = database, audit
+        rows.learn_types()
         self._reading, self._writing = database.reading, database.writing
         self._insert = database.insert
 

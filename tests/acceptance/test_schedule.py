@@ -182,6 +182,7 @@ def runs() -> Iterator[Callable[[Path, Clock], subprocess.Popen[str]]]:
 
     def run(project: Path, clock: Clock) -> subprocess.Popen[str]:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("DIGEST_")}
+        environment["PYTHONFAULTHANDLER"] = "1"
         moment = clock.now().isoformat()
         child = subprocess.Popen(
             [sys.executable, "-m", "tests.ticking", str(project), moment, str(clock.speed)],
@@ -199,6 +200,15 @@ def runs() -> Iterator[Callable[[Path, Clock], subprocess.Popen[str]]]:
     for child in children:
         child.kill()
         child.communicate()
+
+
+def _said(child: subprocess.Popen[str]) -> str:
+    """Wait for the end of a process and return what it said; where it hangs, say in which line."""
+    try:
+        return child.communicate(timeout=60)[1]
+    except subprocess.TimeoutExpired:
+        child.send_signal(signal.SIGABRT)  # it tells the lines of all its threads
+        return child.communicate(timeout=60)[1]
 
 
 @pytest.mark.long
@@ -220,8 +230,8 @@ def test_killed_and_started_again_and_twice_at_once_each_reader_gets_one_mail(
         child = alive[place]
         is_hard = rng.random() < 0.6
         child.send_signal(signal.SIGKILL if is_hard else signal.SIGTERM)
-        _, said = child.communicate(timeout=60)
-        assert child.returncode == (-signal.SIGKILL if is_hard else 0)
+        said = _said(child)
+        assert child.returncode == (-signal.SIGKILL if is_hard else 0), said
         assert "Traceback" not in said
         alive[place] = runs(weekly, clock)
     for _ in range(600):
