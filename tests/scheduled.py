@@ -9,7 +9,6 @@ from typing import Any
 
 from digest.model.deliveries import DeliveryReport
 from digest.model.editions import Edition, EditionState
-from digest.services.brakes import Stopped
 from digest.services.editions import EditionService
 from digest.services.guards import Guards
 from digest.services.schedule import Parts, ScheduleService
@@ -48,7 +47,6 @@ class World:
     hold_minutes: int = 0
     sources: Callable[[dt.datetime], int] = lambda _now: 1
     told: list[tuple[str, str]] = field(default_factory=list)
-    runs: list[Stopped | None] = field(default_factory=list)
     articles: int = 0
     dead: dict[str, str] = field(default_factory=dict)
     kept: str | None = None

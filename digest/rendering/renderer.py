@@ -9,6 +9,7 @@ from typing import Any
 
 from jinja2 import Environment
 
+from digest.documents import learn_types
 from digest.errors import RenderError
 from digest.merging import TOKENS, compile_variant, count_tokens, hash_parts, shown_text
 from digest.model.editions import Edition, Variant
@@ -35,6 +36,7 @@ class MailRenderer:
     """
 
     def __init__(self, template_folders: Sequence[Path], newsletter: NewsletterSettings) -> None:
+        learn_types([Theme])
         self._folders = template_folders
         self._newsletter = newsletter
 

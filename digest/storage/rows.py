@@ -1,7 +1,6 @@
 """Between rows and the model: columns for what is searched, one JSON document for the rest."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -9,21 +8,10 @@ import msgspec
 
 from digest.model.articles import Article, StoredArticle
 from digest.model.editions import Edition, EditionState, FrozenVariant, Story, Variant
-from digest.model.sources import SourceState
 from digest.ports import Placed
 
+DOCUMENTS = (Article, Edition, Story)
 NOT_IN_DOCUMENT = ("stories", "id", "revision")
-
-
-def learn_types() -> None:
-    """Let msgspec look at the types of documents, so that later no thread has to.
-
-    It does so at the first use of each, and two threads that do so at once can crash the
-    interpreter.
-    """
-    for kind in (Article, Edition, Story, SourceState):
-        with suppress(msgspec.ValidationError):
-            msgspec.convert(None, kind)
 
 
 def article_values(article: Article) -> dict[str, Any]:

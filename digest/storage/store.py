@@ -10,6 +10,7 @@ import msgspec
 import sqlalchemy as sa
 
 from digest import differences
+from digest.documents import learn_types
 from digest.errors import Conflict, NotFound
 from digest.model.articles import StoredArticle
 from digest.model.editions import SENT_STATES, Edition, EditionState, FrozenVariant
@@ -36,7 +37,7 @@ class SqlStore:
 
     def __init__(self, database: Database, audit: Audit | None = None) -> None:
         self._database, self._audit = database, audit
-        rows.learn_types()
+        learn_types((*rows.DOCUMENTS, SourceState))
         self._reading, self._writing = database.reading, database.writing
         self._insert = database.insert
 

@@ -152,7 +152,9 @@ class DeskPages:
             edition_id, editor = self._links.read(token)
         except BadToken:
             raise HTTPException(404) from None
-        found = next((e for e in self._app.editions.all() if e.id == edition_id), None)
+        standing = (e for e in self._app.editions.standings() if e.id == edition_id)
+        label = next((edition.period.label for edition in standing), "")
+        found = self._app.store.edition(self._letter.slug, label)
         if found is None:
             raise HTTPException(404)
         if self._app.clock.now() > found.period.end + LASTING:

@@ -35,6 +35,7 @@ class PublicPages:
         self._slug = app.project.settings.newsletter.slug
         self._tokens = app.tokens
         self._subscribers = app.subscribers
+        self._renderer = app.renderer  # opened here, in one thread
         self._archive: dict[tuple[str, int], tuple[str, str]] = {}
 
     def routes(self) -> Sequence[BaseRoute]:
@@ -151,7 +152,7 @@ class PublicPages:
         key = label, edition.revision
         found = self._archive.get(key)
         if found is None:
-            page = self._app.renderer.render_web(edition)
+            page = self._renderer.render_web(edition)
             found = page, policy(page, images="'self' https:")
             if len(self._archive) >= KEPT_PAGES:
                 self._archive.clear()
