@@ -64,9 +64,17 @@ def test_after_any_one_fault_every_reader_is_accounted_for(tmp_path: Path, hold:
     played = play(tmp_path, *(one(kind, hold) for kind in ACCEPTS))
     assert broken(played) == []
     for kind, each in zip(ACCEPTS, played, strict=True):
-        is_known = hold or kind in TAKEN | ANSWERED
-        assert each.unknown == (0 if is_known else 4), kind
+        assert each.unknown in unknown_after(kind, hold), kind
         assert each.refused == (kind == "bad_reader"), kind
+
+
+def unknown_after(kind: str, hold: bool) -> set[int]:
+    """Return of how many readers a fault of that kind may leave the outcome unknown."""
+    if hold or kind in TAKEN | ANSWERED:
+        return {0}
+    if kind == "late_accept":  # The log shows it or not, as a busy machine looks later or sooner.
+        return {0, 4}
+    return {4}
 
 
 def test_bad_address_costs_one_delivery_and_nobody_else_theirs(tmp_path: Path) -> None:
