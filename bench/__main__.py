@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from bench import collecting, comparing, events, importing, rendering, sending, starting
+from bench import collecting, comparing, events, importing, pages, rendering, sending, starting
 from bench.sending.scene import PER_REQUEST
 
 
@@ -14,6 +14,7 @@ def benchmarks(readers: int) -> dict[str, Callable[[], None]]:
         "comparing": comparing.main,
         "events": events.main,
         "importing": importing.main,
+        "pages": pages.main,
         "rendering": rendering.main,
         "sending": lambda: sending.main(readers),
         "starting": starting.main,

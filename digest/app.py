@@ -1,7 +1,6 @@
 """The composition root: the one place that knows both the services and what they run on."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -9,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from digest import __version__
+from digest.gathering import Gathering
 from digest.model.articles import Article
 from digest.model.deliveries import Audience
 from digest.model.editions import Edition
 from digest.periods import is_first_of_month
-from digest.ports import Clock, Ledger, Marks, Store, SubscriberStore, Transport, Words
-from digest.project import Project, load, starter_root
-from digest.services.collection import CollectionService, OpenSource, SourceReport
+from digest.ports import Transport, Words
+from digest.project import load, starter_root
+from digest.services.collection import CollectionService, SourceReport
 from digest.services.editions import EditionService
 from digest.services.freezing import FreezingService
 from digest.services.previews import Preview, PreviewService
@@ -25,38 +24,29 @@ from digest.settings import DatabaseSettings, SourceSettings
 if TYPE_CHECKING:
     from digest.model.subscribers import Subscriber
     from digest.rendering.renderer import MailRenderer
+    from digest.services.archive import ArchiveService
+    from digest.services.corrections import CorrectionService
     from digest.services.events import EventService
     from digest.services.importing import Importer
+    from digest.services.letterforms import LetterForms
+    from digest.services.letters import LetterService
     from digest.services.notices import NoticeService
     from digest.services.sending import SendingService
     from digest.services.subscriptions import SubscriptionService
-    from digest.sources.http import HttpClient
-    from digest.storage.audit import Audit
-    from digest.storage.database import Database
+    from digest.services.voting import VotingService
     from digest.tokens import KeyRing, Tokens
 
 MEDIA = Path("config") / "media"
 IN_MEMORY = "sqlite://"
-NOBODY = "somebody"
 SCHEDULE = "schedule"
 """The actor of what comes by itself."""
+LETTERS = "letters"
+"""The actor of the brake on letters."""
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".gif"})
 
 
-class App:
-    """The services of one project, opened when first used. Close it, or use it as a context.
-
-    Args:
-        project: The project.
-        clock: Tells the time.
-        actor: The name under which the audit log keeps what is done, of a person or of a part of
-            the program.
-    """
-
-    def __init__(self, project: Project, clock: Clock, *, actor: str = "") -> None:
-        self.project = project
-        self.clock = clock
-        self.actor = actor or NOBODY
+class App(Gathering):
+    """The services of one project, opened when first used. Close it, or use it as a context."""
 
     def __enter__(self) -> "App":
         """Return itself."""
@@ -85,34 +75,6 @@ class App:
             self.database.close()
 
     @cached_property
-    def store(self) -> Store:
-        """The database; the first use of a new one creates it."""
-        from digest.storage.store import SqlStore
-
-        return SqlStore(self.database, self.audit)
-
-    @cached_property
-    def audit(self) -> "Audit":
-        """The log of what is done to editions, and by whom."""
-        from digest.storage.audit import Audit
-
-        return Audit(self.database, self.clock, self.actor)
-
-    @cached_property
-    def database(self) -> "Database":
-        """The database itself, which the stores share; the first use of a new one creates it."""
-        from digest.storage.database import open_database
-
-        return open_database(self.project.database_url)
-
-    @cached_property
-    def subscribers(self) -> SubscriberStore:
-        """The readers of the newsletter, and whom nobody mails again."""
-        from digest.storage.subscribers import SqlSubscribers
-
-        return SqlSubscribers(self.database)
-
-    @cached_property
     def subscriptions(self) -> "SubscriptionService":
         """Adding, removing and erasing readers, and suppressing addresses."""
         from digest.services.subscriptions import SubscriptionService
@@ -132,20 +94,6 @@ class App:
         return self.keys.hash_address(key)
 
     @cached_property
-    def marks(self) -> Marks:
-        """What schedulers remember."""
-        from digest.storage.marks import SqlMarks
-
-        return SqlMarks(self.database)
-
-    @cached_property
-    def ledger(self) -> Ledger:
-        """Deliveries, batches and attempts."""
-        from digest.storage.ledger import SqlLedger
-
-        return SqlLedger(self.database, self.audit)
-
-    @cached_property
     def transport(self) -> Transport:
         """What hands mails over, as the settings name it."""
         from digest.transports.plugins import TransportContext, open_transport
@@ -159,9 +107,12 @@ class App:
     @cached_property
     def tokens(self) -> "Tokens":
         """What makes and reads the readers' links."""
+        from digest.keyfile import LiveKeys
         from digest.tokens import Tokens
 
-        return Tokens(self.keys)
+        if self.project.is_starter:
+            return Tokens(self.keys)
+        return Tokens(self.keys, current=LiveKeys(self.project.keys_path, self.keys))
 
     @cached_property
     def sending(self) -> "SendingService":
@@ -193,6 +144,65 @@ class App:
         )
 
     @cached_property
+    def letter_forms(self) -> "LetterForms":
+        """Making and checking the letters that people ask for."""
+        from digest.services.letterforms import LetterForms
+
+        return LetterForms(
+            self.project.settings.newsletter,
+            self.renderer.render_letter,
+            ignored=self.project.settings.checks.ignore,
+        )
+
+    @cached_property
+    def letters(self) -> "LetterService":
+        """Letters: what people ask for by mail, and what they confirm by it."""
+        from digest.services.letters import LetterService, Parts
+
+        parts = Parts(
+            letters=self.letters_store,
+            subscribers=self.subscribers,
+            archive=self.archive,
+            marks=self.marks,
+            editions=self.editions,
+            forms=self.letter_forms,
+            tokens=self.tokens,
+            keys=self.keys,
+            transport=lambda: self.transport,
+            hold=self.database.hold,
+            note=self.acting_as(LETTERS).audit.note,
+        )
+        return LetterService(parts, self.project.settings)
+
+    @cached_property
+    def archive(self) -> "ArchiveService":
+        """Which editions readers have, and what is in them."""
+        from digest.services.archive import ArchiveService
+
+        return ArchiveService(self.store, self.past, self.project.settings.newsletter.slug)
+
+    @cached_property
+    def correcting(self) -> "CorrectionService":
+        """Putting right what went out."""
+        from digest.services.corrections import CorrectionService
+
+        return CorrectionService(self.corrections, self.archive.past_page)
+
+    @cached_property
+    def voting(self) -> "VotingService":
+        """Readers' stars for the stories they were sent."""
+        from digest.services.voting import VotingService
+
+        return VotingService(
+            self.store,
+            self.past,
+            self.subscribers,
+            self.votes,
+            self.tokens,
+            self.project.settings.newsletter.slug,
+        )
+
+    @cached_property
     def events(self) -> "EventService":
         """Taking and folding the provider's reports."""
         from digest.services.events import EventService
@@ -214,8 +224,9 @@ class App:
 
         if self.project.is_starter:
             return new_keys()
-        path = self.project.root / self.project.settings.keys.file
-        return open_keys(path, create=not path.exists() and not needs_its_keys(self.database))
+        path = self.project.keys_path
+        is_new = not path.exists() and not needs_its_keys(self.database)
+        return open_keys(path, create=is_new, now=self.clock.now())
 
     @cached_property
     def editions(self) -> EditionService:
@@ -227,6 +238,7 @@ class App:
             left_out=self._samples if any(not s.newest for s in own) else frozenset(),
             sources=frozenset(source.name for source in own) if project.others else None,
             words=self._words,
+            votes=self.votes,
         )
 
     def _words(self) -> Words:
@@ -234,12 +246,6 @@ class App:
 
         language = self.project.settings.newsletter.language
         return load_words(self.project.template_folders, language)
-
-    @property
-    def sources(self) -> tuple[SourceSettings, ...]:
-        """The sources that are collected: those of all the project's newsletters, each once."""
-        letters = (self.project.settings, *self.project.others)
-        return tuple({s.name: s for letter in letters for s in letter.taking_part}.values())
 
     @cached_property
     def _samples(self) -> frozenset[str]:
@@ -314,39 +320,6 @@ class App:
         except ValueError:  # nobody on the list; what can't be mailed is refused with the message
             return None
         return self.subscribers.subscriber(self.project.settings.newsletter.slug, key)
-
-    def open_client(self) -> "HttpClient":
-        """Return what asks hosts on the internet, and the private ones that a source names."""
-        from digest.sources.http import HttpClient
-        from digest.sources.targets import private_endpoints
-
-        public = self.project.settings.newsletter.public_url.rstrip("/")
-        agent = f"digest/{__version__} (+{public})"
-        return HttpClient(user_agent=agent, allowed=private_endpoints(self.sources))
-
-    @contextmanager
-    def open_sources(self) -> Iterator[tuple[OpenSource, Callable[[], None]]]:
-        """Yield what makes a Source of its settings, and what cuts all fetches under way.
-
-        The parser processes live as long as the context.
-
-        Raises:
-            ConfigError: No installed plug-in makes a source of one of the kinds.
-        """
-        from digest.sources.context import SourceContext
-        from digest.sources.parsing import ParserPool
-        from digest.sources.plugins import factories
-
-        settings, http = self.sources, self.open_client()
-        makers = factories({source.kind for source in settings})
-        with ParserPool() as parser:
-            context = SourceContext(root=self.project.root, http=http, parser=parser)
-
-            def stop() -> None:
-                http.stop()
-                parser.close()
-
-            yield lambda source: makers[source.kind](source, context), stop
 
     def collect(
         self, *, only: str = "", progress: Callable[[SourceReport], None] = lambda _report: None

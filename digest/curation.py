@@ -20,6 +20,7 @@ FIXED = frozenset({EditionState.FROZEN, EditionState.APPROVED})
 """States in which the mail is rendered for good, and from which a change leads back to a draft."""
 
 MAX_SEGMENTS = 32  # each is a variant to render, to check and to approve with the whole one
+MOST_COUNTED = 50  # stories that a subject may have counted, which is what an edition may have
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -176,7 +177,7 @@ def _story(ranked: RankedArticle, curation: Curation, would_be: int) -> Story:
         outlet=article.outlet,
         score=ranked.score,
         reasons=reasons,
-        rating=article.rating,
+        rating=ranked.rating,
         topics=tuple(dict.fromkeys(topics)),
         author=article.author,
         language=article.language,
@@ -254,7 +255,8 @@ def with_envelope(
     """Return the edition with subject and preheader made from its stories, unless edited.
 
     The subject is that of the lead, or of the first story after it whose subject says something
-    else than those `taken`, which readers still have in their inbox.
+    else than those `taken`, which readers still have in their inbox. How many more stories it
+    counts makes no difference: that is another number for each choice of topics, too.
     """
     words = words or English()
     if not edition.stories:
@@ -312,16 +314,18 @@ def segments(
     return {kept: tuple(found[kept]) for kept in largest}
 
 
-def narrowed(edition: Edition, kept: Sequence[int], words: Words) -> Edition:
+def narrowed(
+    edition: Edition, kept: Sequence[int], words: Words, *, taken: Collection[str] = ()
+) -> Edition:
     """Return the edition with those of its stories alone, by index, numbered anew.
 
-    Subject and preheader are made from them, unless an editor wrote them.
+    Subject and preheader are made from them as in `with_envelope`, unless an editor wrote them.
     """
     stories = tuple(
         replace(edition.stories[index], position=position, lead=position == 1)
         for position, index in enumerate(kept, 1)
     )
-    return with_envelope(replace(edition, stories=stories), words)
+    return with_envelope(replace(edition, stories=stories), words, taken=taken)
 
 
 def reopened(edition: Edition) -> Edition:
@@ -339,12 +343,14 @@ def reopened(edition: Edition) -> Edition:
 
 
 def _new_subject(stories: Sequence[Story], words: Words, taken: Collection[str]) -> str:
-    found = (
-        make_subject([story, *(other for other in stories if other is not story)], words)
-        for story in stories
-    )
-    first = make_subject(stories, words)
-    return next((s for s in found if not any(same_words(s, one) for one in taken)), first)
+    had = {_bare_words(subject) for subject in taken if subject}
+    counts = range(MOST_COUNTED) if had else ()
+
+    def is_new(story: Story) -> bool:
+        return not any(_bare_words(_subject(story, more, words)) in had for more in counts)
+
+    named = next((story for story in stories if is_new(story)), stories[0])
+    return _subject(named, len(stories) - 1, words)
 
 
 def same_words(one: str, other: str) -> bool:
@@ -352,20 +358,23 @@ def same_words(one: str, other: str) -> bool:
     return bool(one) and _bare_words(one) == _bare_words(other)
 
 
-def _bare_words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.casefold())
+def _bare_words(text: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"\w+", text.casefold()))
 
 
 def make_subject(stories: Sequence[Story], words: Words) -> str:
     """Return the lead's headline and how many more there are, at most 78 characters."""
-    more = len(stories) - 1
+    return _subject(stories[0], len(stories) - 1, words)
+
+
+def _subject(story: Story, more: int, words: Words) -> str:
     if more < 1:
-        return shorten(stories[0].headline, SUBJECT_LENGTH)
+        return shorten(story.headline, SUBJECT_LENGTH)
     in_words = words.language.startswith("en") and more < len(NUMBERS)
     count = NUMBERS[more] if in_words else str(more)
     tail = words.ngettext(", and %(count)s more", ", and %(count)s more", more, count=count)
     tail = tail.replace("\n", " ")[: SUBJECT_LENGTH // 2]
-    return shorten(stories[0].headline.rstrip(".!?…"), SUBJECT_LENGTH - len(tail)) + tail
+    return shorten(story.headline.rstrip(".!?…"), SUBJECT_LENGTH - len(tail)) + tail
 
 
 def make_preheader(stories: Sequence[Story], words: Words) -> str:

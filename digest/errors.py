@@ -8,6 +8,8 @@ DigestError
 ├── NotApproved            approve the edition, or confirm the number of readers
 ├── TransportError         the provider
 ├── HeldElsewhere          let the other run finish
+├── TooMany                wait
+├── LinkEnded              ask for a new link
 ├── SourceError            one source failed; the others go on
 │   ├── SourceUnavailable  it may answer later
 │   │   └── SourceMissing  there is no such page, at least for now
@@ -77,6 +79,34 @@ class TransportError(DigestError):
 
 class HeldElsewhere(DigestError):
     """Another run of `digest` is doing this right now."""
+
+
+class TooMany(DigestError):
+    """Somebody asked too often; nothing was done. `until` is when they may ask again, aware UTC."""
+
+    def __init__(self, message: str, *, hint: str = "", until: dt.datetime | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.until = until
+
+
+class LinkEnded(DigestError):
+    """A link that was good once is not any more; nothing was done.
+
+    `at` is when it ended, aware UTC, and None where nobody knows any more. `is_used` says that it
+    ended because somebody used it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        at: dt.datetime | None = None,
+        is_used: bool = False,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.at = at
+        self.is_used = is_used
 
 
 class SourceError(DigestError):

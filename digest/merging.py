@@ -16,7 +16,7 @@ from digest.model.editions import Variant
 from digest.normalising.text import clean_text
 from digest.normalising.urls import web_link
 
-NAMES = ("address", "unsubscribe_url", "preferences_url", "web_url")
+NAMES = ("address", "unsubscribe_url", "preferences_url", "rate_url", "web_url")
 _MARK = "xDIGEST"
 _TOKEN = re.compile(rf"{_MARK}[a-wyz]+x")  # ends at its first x, whatever stands behind it
 # What needs no cleaning and no escaping; nearly every value is such, and regular expressions on
@@ -35,10 +35,14 @@ TOKENS: Mapping[str, str] = {name: token(name) for name in NAMES}
 
 
 def reader_links(public_url: str, edition: str, reader: str) -> dict[str, str]:
-    """Return the values of the URLs in NAMES, for the edition's label and a reader's own token."""
+    """Return the values of the URLs in NAMES, for the edition's label and a reader's own token.
+
+    Behind `rate_url` a template puts the story's article and the stars: "/ARTICLE/4".
+    """
     return {
         "unsubscribe_url": f"{public_url}/u/{reader}",
         "preferences_url": f"{public_url}/preferences/{reader}",
+        "rate_url": f"{public_url}/r/{reader}",
         "web_url": f"{public_url}/archive/{edition}",
     }
 
@@ -49,6 +53,10 @@ MARKS: Mapping[str, str] = {"begin_story": BEGIN, "end_story": END, "place": PLA
 
 In HTML the first two stand in comments; no mail holds any of them once it is put together.
 """
+
+CONFIRM_URL, ACCOUNT_URL = token("confirm_url"), token("account_url")
+READER = token("reader_token")
+"""What is filled in for whoever gets a letter, before it is handed over; no edition holds it."""
 
 MAX_FORMS = 256  # choices of stories that are kept ready; each is as large as the mail
 

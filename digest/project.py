@@ -58,6 +58,11 @@ class Project:
         return Path(self.origins.get("source", CONFIG))
 
     @property
+    def keys_path(self) -> Path:
+        """Where the file with the secret keys of readers' links is, or will be."""
+        return self.root / self.settings.keys.file
+
+    @property
     def database_url(self) -> str:
         """The database's address, with a SQLite path made absolute below the project folder."""
         url = self.settings.database.url

@@ -5,30 +5,29 @@ or in several processes does no harm, and none has to be remembered.
 """
 
 import datetime as dt
-import hashlib
 import logging
+import platform
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from digest.afterwards import is_current, keep_last, note_run
+from digest.afterwards import home, is_current, keep_last, note_run
 from digest.app import SCHEDULE, App
 from digest.errors import DigestError
-from digest.model.deliveries import DeliveryReport
+from digest.model.deliveries import Outcome
 from digest.model.editions import Edition
-from digest.model.notices import NoticeKind
+from digest.model.notices import Event, NoticeKind
 from digest.services.guards import Guards
 from digest.services.schedule import Parts, ScheduleService
+from digest.services.telling import Telling
 from digest.sources.links import dead_link
 
-MACHINE = Path("/etc/machine-id")
 DAY = 86_400.0  # seconds
 
 log = structlog.get_logger(__name__)
@@ -62,6 +61,7 @@ def scheduled(apps: Sequence[App], stop: threading.Event) -> list[Tick]:
             Tick(f"prepare {slug}", 15, schedule.prepare),
             Tick(f"send {slug}", 10, partial(schedule.send, stop)),
             Tick(f"settle {slug}", 60, schedule.settle),
+            Tick(f"tell {slug}", 15, partial(schedule.tell, stop)),
         ]
     return found
 
@@ -71,6 +71,7 @@ def folded(app: App) -> list[Tick]:
     return [
         Tick("fold", 2, lambda: app.events.drain(limit=100)),
         Tick("tidy", DAY, app.events.tidy),
+        Tick("tidy letters", DAY, lambda: app.letters.tidy(now=app.clock.now())),
     ]
 
 
@@ -119,6 +120,20 @@ def _guarded(tick: Tick) -> Callable[[], None]:
 
 def open_schedule(app: App) -> ScheduleService:
     """Return the schedule of the app's newsletter."""
+    telling = Telling(
+        app.marks,
+        app.store,
+        app.project.settings,
+        editors=lambda: app.notices.editors(),
+        tell=partial(_tell, app),
+    )
+
+    def stands_still(key: str, reason: str) -> None:
+        # A copy must not be taken for what it is a copy of.
+        here = f"This is {app.project.root.resolve()} on {platform.node() or 'a machine'}."
+        kind, at = NoticeKind.STANDS_STILL, app.clock.now()
+        telling.add(key, Event(kind=kind, at=at, reason=f"{reason} {here}"))
+
     parts = Parts(
         store=app.store,
         ledger=app.ledger,
@@ -129,13 +144,14 @@ def open_schedule(app: App) -> ScheduleService:
         guards=Guards(
             app.marks,
             app.clock,
-            home=_home(app),
+            home=home(app),
             is_current=lambda: is_current(app),
             note=lambda: keep_last(app),
+            tell=stands_still,
         ),
+        telling=telling,
         collect=lambda: _collect(app),
         dead_link=lambda url: dead_link(app.open_client(), url, now=app.clock.now()),
-        tell=lambda kind, edition, reason, report: _tell(app, kind, edition, reason, report),
         done=lambda edition, report: note_run(app, edition, report),
     )
     return ScheduleService(parts, app.project.settings, app.clock)
@@ -148,21 +164,11 @@ def _collect(app: App) -> None:
     log.info("sources_read", sources=len(reports), failed=failed, new=new)
 
 
-def _tell(
-    app: App, kind: str, edition: Edition, reason: str, report: DeliveryReport | None
-) -> None:
-    told = app.notices.tell(
-        NoticeKind(kind), edition, now=app.clock.now(), reason=reason, report=report
-    )
-    log.info("editors_told", about=kind, edition=edition.period.label, editors=told, reason=reason)
-
-
-def _home(app: App) -> str:
-    """Return what names this installation: its machine and folder, or its database's address."""
-    url = app.database.engine.url
-    if app.database.is_sqlite:
-        machine = MACHINE.read_text("ascii").strip() if MACHINE.is_file() else ""
-        place = f"{machine} {app.project.root.resolve()}"
-    else:
-        place = f"{url.host} {url.port} {url.database}"
-    return hashlib.sha256(place.encode()).hexdigest()[:32]
+def _tell(app: App, event: Event, edition: Edition | None, number: int) -> Outcome:
+    now, report = app.clock.now(), None
+    if edition is None:
+        slug = app.project.settings.newsletter.slug
+        edition = Edition(newsletter=slug, period=app.editions.period("", now=now))
+    elif event.kind in (NoticeKind.SENT, NoticeKind.STOPPED):
+        report = app.ledger.report(edition)
+    return app.notices.tell(event, edition, number, now=now, report=report)

@@ -178,6 +178,13 @@ class SendgridSettings(Section, frozen=True):
     webhook_public_key: str = ""
 
 
+class LettersSettings(Section, frozen=True):
+    """How many letters people may ask for by the newsletter's pages."""
+
+    per_network_per_hour: Annotated[int, Meta(ge=1, le=1000)] = 5
+    per_hour: Annotated[int, Meta(ge=1, le=100_000)] = 300
+
+
 class DatabaseSettings(Section, frozen=True):
     """Where the store is: `sqlite:///PATH` (relative to the project) or a PostgreSQL address."""
 
@@ -203,7 +210,11 @@ class QueueSettings(Section, frozen=True):
 
 
 class WebSettings(Section, frozen=True):
-    """Where `digest serve` listens."""
+    """Where `digest serve` listens.
+
+    `behind_proxy` says that whoever asks is named by the last address of X-Forwarded-For, which the
+    proxy in front adds; without one anybody could write what they like there.
+    """
 
     bind: Annotated[
         str,
@@ -212,6 +223,7 @@ class WebSettings(Section, frozen=True):
             description="HOST:PORT, like 127.0.0.1:8000",
         ),
     ] = "127.0.0.1:8000"
+    behind_proxy: bool = False
 
 
 class Reasons(dict[str, str]):
@@ -241,6 +253,7 @@ class Settings(Section, frozen=True):
     editor: tuple[EditorSettings, ...] = ()
     delivery: DeliverySettings = DeliverySettings()
     sendgrid: SendgridSettings = SendgridSettings()
+    letters: LettersSettings = LettersSettings()
     database: DatabaseSettings = DatabaseSettings()
     keys: KeysSettings = KeysSettings()
     queue: QueueSettings = QueueSettings()

@@ -123,7 +123,10 @@ def _not_toml(path: Path, why: str) -> ConfigError:
 def nearest(name: str, known: Iterable[str] = tuple(_SECTIONS)) -> str:
     """Return the end of a sentence that names what was meant, or else all that is `known`."""
     close = difflib.get_close_matches(name[:SHOWN], list(known), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(sorted(known))}."
+    if close:
+        return f"; did you mean {close[0]}?"
+    names = sorted(known)
+    return f"; there {'is only' if len(names) == 1 else 'are'} {', '.join(names)}."
 
 
 def brief(text: str) -> str:

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from digest.model.deliveries import DeliveryReport
+from digest.model.deliveries import Accepted, DeliveryReport, Outcome
 from digest.model.editions import Edition, EditionState
+from digest.model.notices import Event, NoticeKind
 from digest.services.editions import EditionService
 from digest.services.guards import Guards
 from digest.services.schedule import Parts, ScheduleService
 from digest.services.sending import SendingService
+from digest.services.telling import Telling
 from digest.settings import (
     EditionSettings,
     NewsletterSettings,
@@ -33,6 +35,22 @@ from tests.editing import add, freezing, rated
 HOUR, MINUTE = dt.timedelta(hours=1), dt.timedelta(minutes=1)
 SLUG = "app-news-weekly"
 KEYS = KeyRing({1: b"k" * 32}, b"a" * 32)
+# Newsletters' zones: their clocks change by half an hour, by night or day, by law at short notice,
+# never, or across the date line.
+ZONES = (
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Africa/Casablanca",
+    "Asia/Kathmandu",
+    "America/Sao_Paulo",
+    "Pacific/Apia",
+    "Asia/Tehran",
+    "America/Havana",
+    "Asia/Gaza",
+    "Pacific/Chatham",
+    "UTC",
+)
 
 
 @dataclass
@@ -69,6 +87,7 @@ class World:
     def process(self, home: str = "here") -> ScheduleService:
         """Return the schedule as a process that starts now has it."""
         settings, ledger = self.settings(), SqlLedger(self.database, self.audit)
+        telling = Telling(self.marks, self.store, settings, editors=lambda: (1,), tell=self._tell)
         editions = EditionService(self.store, settings)
         freezer = freezing(self.store, editions)
         parts = Parts(
@@ -92,10 +111,14 @@ class World:
                 home=home,
                 is_current=lambda: not self.kept or self.audit.has(self.kept),
                 note=self._keep,
+                tell=lambda key, reason: telling.add(
+                    key,
+                    Event(kind=NoticeKind.STANDS_STILL, at=self.clock.now(), reason=reason),
+                ),
             ),
+            telling=telling,
             collect=self._collect,
             dead_link=lambda url: self.dead.get(url, ""),
-            tell=self._tell,
             done=self._note,
         )
         return ScheduleService(parts, settings, self.clock)
@@ -149,10 +172,9 @@ class World:
             self.articles += 1
             add(self.store, rated(self.articles, rating=None, published_at=now), at=now)
 
-    def _tell(
-        self, kind: str, edition: Edition, _reason: str, _report: DeliveryReport | None
-    ) -> None:
-        self.told.append((kind, edition.period.label))
+    def _tell(self, event: Event, edition: Edition | None, _editor: int) -> Outcome:
+        self.told.append((str(event.kind), edition.period.label if edition else ""))
+        return Accepted()
 
     def _note(self, edition: Edition, _report: DeliveryReport) -> None:
         self.audit.note(SLUG, edition.period.label, "handed over")

@@ -24,17 +24,18 @@ def write_project(folder: Path, host: str, readers: int) -> None:
     (folder / "config" / "digest.toml").write_text(CONFIG.format(host=host))
     path = folder / "var" / "digest.db"
     open_database(f"sqlite:///{path}").close()
-    _fill(path, readers)
+    fill(path, readers)
     _fill_by_hand(folder / "by-hand.db", readers)
 
 
-def _fill(path: Path, readers: int) -> None:
+def fill(path: Path, readers: int) -> None:
+    """Put so many readers on the list of the database at `path`."""
     connection = sqlite3.connect(path)
     with connection:
         connection.executemany(
             "INSERT INTO subscribers (newsletter, key, address, first_name, topics, frequency,"
-            " language, state, origin, joined_at, left_by) VALUES ('app-news-weekly', ?, ?, ?, '',"
-            " 'weekly', 'en', 'active', 'bench', '2026-11-01 00:00:00.000000', '')",
+            " language, timezone, state, origin, joined_at, left_by) VALUES ('app-news-weekly',"
+            " ?, ?, ?, '', 'weekly', 'en', '', 'active', 'bench', 1793491200000000, '')",
             ((address, address, name) for _, address, name in people(readers)),
         )
     connection.close()

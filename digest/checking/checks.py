@@ -56,6 +56,34 @@ def check_message(html: str, *, text: str, subject: str) -> list[Finding]:
     return worst_first(found)
 
 
+def check_letter(
+    html: str, *, text: str, subject: str, preheader: str, postal_address: str, known: str
+) -> list[Finding]:
+    """Return what is wrong in a mail that somebody asked for, the worst first.
+
+    Args:
+        html: The HTML part, filled in for somebody.
+        text: The text part, likewise.
+        subject: The subject.
+        preheader: The line that inboxes show after the subject.
+        postal_address: The sender's address, one or more lines.
+        known: What people wrote who made neither the templates nor the letter.
+    """
+    parsed = Document(html, [(known, "", "")])
+    letter = Letter(
+        document=parsed,
+        text=text,
+        subject=subject,
+        preheader=preheader,
+        tokens={},
+        postal_address=postal_address,
+        known=joined(known),
+        is_filled=True,
+    )
+    found = [*_apply(HTML_RULES, parsed, parsed), *_apply(mail.LETTER_RULES, letter, parsed)]
+    return worst_first(found)
+
+
 def check_mail(  # noqa: PLR0913 - these parts are what a mail is
     html: str,
     *,

@@ -14,6 +14,7 @@ from digest.merging import TOKENS
 
 _RUNS = ("javascript:", "vbscript:", "data:")
 _TOKENS = frozenset(TOKENS.values())
+_RATING = f"{TOKENS['rate_url']}/"  # the article and the stars follow
 _SCHEMES = frozenset({"http", "https", "mailto", "tel"})
 _LEADING = ("href", "action", "formaction", "xlink:href")
 _LOADING = ("src", "background", "poster", "data", "lowsrc")
@@ -42,7 +43,8 @@ def target(document: Document) -> Iterator[Fault]:
     """Find links that lead nowhere."""
     ids = {e.get("id") or e.get("name") for e in document.elements}
     for _name, href, element in document.links:
-        if href in _TOKENS or _squeezed(href).startswith(_RUNS):
+        is_filled_later = href in _TOKENS or href.startswith(_RATING)
+        if is_filled_later or _squeezed(href).startswith(_RUNS):
             continue
         if href.startswith("#") and href[1:] and href[1:] in ids:
             continue

@@ -374,3 +374,7 @@ _ALONE = frozenset(
 )  # fmt: skip
 MESSAGE_RULES = tuple(rule for rule in RULES if rule.id in _ALONE)
 """The rules for a message of which nobody knows the edition."""
+
+_OF_LETTERS = _ALONE | {"postal-address", "preheader-place"}
+LETTER_RULES = tuple(rule for rule in RULES if rule.id in _OF_LETTERS)
+"""The rules for a mail that somebody asked for: it has no stories, and not always a way out."""

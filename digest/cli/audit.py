@@ -86,6 +86,7 @@ def verify(options: Options, kept: str | None) -> None:
                 "the end was cut off, or this is another database.",
                 hint="Compare with a backup.",
             )
-        out.line(
-            f"All {number:,} entries follow each other. The last hash is {last or 'none yet'}."
-        )
+        if not number:
+            out.line("Nothing was done to an edition yet, so there is nothing to verify.")
+            return
+        out.line(f"All {number:,} entries follow each other. The last hash is {last}.")

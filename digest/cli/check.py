@@ -87,6 +87,9 @@ def _may_be_ignored(
 def command(options: Options, /, label: str, file: Path | None, **chosen: Any) -> int:
     """Look for faults in the mail of an edition, or in FILE, any HTML file or message (.eml).
 
+    Without FILE the letters are looked at too: the mails that people ask for, such as the one to
+    confirm a sign-up.
+
     Ends with 5 when there is an error; docs/checks.md lists what is looked at.
     """
     if file is not None and label:
@@ -123,7 +126,7 @@ def _check_edition(app: "App", label: str, clients: Sequence[str]) -> Checked:
     return Checked(
         name=edition.period.label,
         uri=MAIL,
-        findings=worst_first([*found, *_of_clients(html, clients)]),
+        findings=worst_first([*found, *_of_clients(html, clients), *app.letter_forms.findings()]),
     )
 
 

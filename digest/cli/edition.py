@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import click
 
 from digest.app import App
+from digest.cli import correcting
 from digest.cli.options import Options, common_options, edition_option, not_blank
 from digest.cli.output import Output
 from digest.cli.showing import edition_document, local_time, show_edition
@@ -296,6 +297,9 @@ def skip(options: Options, label: str, reason: str) -> None:
     with _curating(options, label) as app:
         edition = app.editions.skip(label, reason=reason, now=app.clock.now())
         show_edition(app, options.output(), edition)
+
+
+command.add_command(correcting.command)
 
 
 @command.command("diff")

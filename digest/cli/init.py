@@ -40,14 +40,18 @@ def command(options: Options, /, folder: Path, **answers: str | None) -> None:
     out = options.output()
     starter = load(starter_root(), {})
     defaults = {name: str(_default(starter.settings, name)) for name in QUESTIONS}
+    offered = dict(defaults)
     ask = sys.stdin.isatty() and not options.quiet and not (folder / CONFIG).exists()
     values: dict[str, str] = {}
     for name, (option, question) in QUESTIONS.items():
         answer = answers[option]
         if answer is None and ask:
-            answer = click.prompt(question, default=defaults[name], err=True)
-        if answer is not None and answer != defaults[name]:
+            answer = click.prompt(question, default=offered[name], err=True)
+        answer = offered[name] if answer is None else answer
+        if answer != defaults[name]:
             values[name] = answer
+        if name == "newsletter.name":
+            offered["newsletter.from"] = _sender(answer, defaults["newsletter.from"])
     if "newsletter.name" in values:
         values["newsletter.slug"] = slug(values["newsletter.name"])
     load(folder, {}, text=with_values("", values))  # nothing is written for a wrong answer
@@ -71,6 +75,16 @@ def _default(settings: object, name: str) -> object:
     table = getattr(settings, section)
     [field] = [f for f in msgspec.structs.fields(table) if f.encode_name == key]
     return getattr(table, field.name)
+
+
+def _sender(name: str, usual: str) -> str:
+    """Return the sender `usual` with another name: a mail comes from the newsletter it is."""
+    from email.headerregistry import Address
+    from email.utils import parseaddr
+
+    if not name.isprintable():
+        return usual  # no header holds such a name
+    return str(Address(name, addr_spec=parseaddr(usual)[1]))
 
 
 def slug(name: str) -> str:

@@ -24,11 +24,13 @@ COMMANDS = {
     "send": ("digest.cli.send", "Send an edition, or preview it: --preview."),
     "audit": ("digest.cli.audit", "Show and verify who did what to editions."),
     "delivery": ("digest.cli.delivery", "See, pause, settle and prove what was sent."),
+    "stats": ("digest.cli.stats", "Show what became of the editions, in numbers."),
     "subscribers": ("digest.cli.subscribers", "Import, export and look after the readers."),
     "suppress": ("digest.cli.suppress", "Say whom nobody mails again."),
     "serve": ("digest.cli.serve", "Serve the pages, and let the editions come."),
     "source": ("digest.cli.source", "List, try and add sources."),
     "config": ("digest.cli.config", "Show the settings and where they come from."),
+    "keys": ("digest.cli.keys", "Look after the secret keys of readers' links."),
     "db": ("digest.cli.db", "Look after the database."),
 }
 

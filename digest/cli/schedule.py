@@ -10,7 +10,7 @@ import click
 
 from digest.app import App
 from digest.cli.options import Options, common_options
-from digest.model.editions import Edition
+from digest.model.editions import Edition, EditionState
 
 MOST_SHOWN = 520  # ten years
 
@@ -119,18 +119,17 @@ def run(options: Options) -> int:
     time, and run several times at once: what is due is found in the database. Ctrl-C or SIGTERM
     ends it after what is under way.
     """
-    import signal
     import threading
 
     from digest.cli.newsletters import open_newsletters, require_real_time
+    from digest.cli.signals import ending
     from digest.scheduler import folded, scheduled, ticking
 
     out, over = options.output(), threading.Event()
     options.verbose = max(options.verbose, 1)  # what a service does stands in its log
     with ExitStack() as stack:
         apps = open_newsletters(options, stack, is_waiting=True)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: over.set())
+        stack.enter_context(ending(over))
         for app in apps:
             require_real_time(options, app)
         ticks = [*scheduled(apps, over), *folded(apps[0])]
@@ -144,12 +143,20 @@ def run(options: Options) -> int:
 
 
 def _next(app: App) -> str:
-    """Return which edition comes next, and when."""
-    slot, edition = next(app.editions.timetable(now=app.clock.now()))
+    """Return which edition comes next, and when: one that is over already is not it."""
+    from digest.services.drafting import FINISHED
+
+    slot, edition = next(
+        (slot, edition)
+        for slot, edition in app.editions.timetable(now=app.clock.now())
+        if edition.state not in FINISHED
+    )
     zone = ZoneInfo(app.project.settings.newsletter.timezone)
     due = slot.send_at.astimezone(zone)
     state = str(edition.state) if edition.id else "not drafted"
     name = app.project.settings.newsletter.name
+    if edition.state is EditionState.HELD:
+        return f"{name}: {slot.period.label} is held until somebody approves it."
     return (
         f"{name}: next is {slot.period.label}, {state}; it goes out {due:%a %Y-%m-%d %H:%M} "
         f"{zone.key}."

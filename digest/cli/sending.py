@@ -1,6 +1,6 @@
 """Sending for real: who asks for it says how many readers it goes to; then it runs and reports."""
 
-import signal
+import datetime as dt
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -16,6 +16,7 @@ from digest.cli.newsletters import require_real_time
 from digest.cli.options import Options
 from digest.cli.output import Output
 from digest.cli.progress import now_and_then, progress
+from digest.cli.signals import ending
 from digest.cli.tables import count
 from digest.errors import NotApproved, UsageError
 from digest.model.deliveries import Audience, DeliveryReport
@@ -92,7 +93,7 @@ def hand_over(app: App, out: Output, edition: Edition) -> int:
     show_report(app, out, report)
     out.line(f"  Report     {path}")
     if stopped is not None:
-        _tell(out, edition, stopped)
+        _tell(out, report, stopped)
     return _exit_code(report, stopped)
 
 
@@ -117,13 +118,36 @@ def show_report(app: App, out: Output, report: DeliveryReport) -> None:
     out.line(f"  Balance    {'it adds up' if report.is_balanced else 'IT DOES NOT ADD UP'}")
     for state, number in report.events.items():
         out.line(f"  Reported   {number:>9,}  {state}")
-    if report.release_at is not None:
-        zone = ZoneInfo(app.project.settings.newsletter.timezone)
-        local = report.release_at.astimezone(zone)
-        on = " on, each reader's own time" if app.project.settings.schedule.is_local else ""
-        out.line(f"  Released   {local:%a %Y-%m-%d %H:%M} {zone.key}{on}, by the provider")
+    zone = ZoneInfo(app.project.settings.newsletter.timezone)
+    if report.waves:
+        _show_waves(out, report, zone)
+    elif report.release_at is not None:
+        at = _local(report.release_at, zone)
+        out.line(f"  Released   {at} {zone.key}, by the provider")
     if report.unknown:
         out.note("Nobody knows of some whether they were accepted: digest delivery settle")
+
+
+def _show_waves(out: Output, report: DeliveryReport, zone: ZoneInfo) -> None:
+    """Print when each wave is released, and what became of its readers."""
+    who = ", by the provider" if report.release_at is not None else ""
+    out.line(f"  Released   at each reader's own time{who}; told in {zone.key}:")
+    rest = ("withdrawn", "refused", "unknown", "abandoned", "cancelled", "pending")
+    rows = [
+        (
+            _local(wave.release_at, zone),
+            f"{wave.planned:,}",
+            f"{wave.accepted:,}",
+            ", ".join(f"{getattr(wave, name):,} {name}" for name in rest if getattr(wave, name)),
+            _local(wave.last_at, zone) if wave.last_at is not None else "",
+        )
+        for wave in report.waves
+    ]
+    out.table(("Wave", "Readers>", "Accepted>", "Others", "The last of them"), rows)
+
+
+def _local(at: dt.datetime, zone: ZoneInfo) -> str:
+    return f"{at.astimezone(zone):%a %Y-%m-%d %H:%M}"
 
 
 def _parts(out: Output, name: str, parts: Mapping[str, int]) -> None:
@@ -209,28 +233,23 @@ def _confirm(
 @contextmanager
 def interruptible(stop: threading.Event, out: Output) -> Iterator[None]:
     """Turn Ctrl-C and SIGTERM into `stop`; a second one ends at once, as always."""
-    previous: dict[int, Any] = {}
 
-    def interrupt(number: int, _frame: object) -> None:
-        stop.set()
-        for known, handler in previous.items():
-            signal.signal(known, handler)
+    def say() -> None:
         out.note("\nFinishing the batches in flight; once more ends at once.")
 
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            previous[number] = signal.signal(number, interrupt)
-    try:
+    with ending(stop, once=True, told=say):
         yield
-    finally:
-        for known, handler in previous.items():
-            signal.signal(known, handler)
 
 
-def _tell(out: Output, edition: Edition, stopped: Stopped) -> None:
-    resume = f"digest send --resume --edition {edition.period.label}"
+def _tell(out: Output, report: DeliveryReport, stopped: Stopped) -> None:
+    """Say why the run ended early, and how it goes on: also by itself, where nothing paused it."""
     out.note(f"Stopped before the end. {stopped.reason} {stopped.hint}".rstrip())
+    resume = f"digest send --resume --edition {report.edition}"
     out.note(f"  What was handed over is recorded. To go on: {resume}")
+    if report.state in (EditionState.PLANNED, EditionState.SENDING):
+        pause = f"digest delivery pause --edition {report.edition}"
+        out.note("  A schedule that runs (digest schedule run, serve or tick) goes on by itself.")
+        out.note(f"  To keep it from that: {pause}")
 
 
 def _exit_code(report: DeliveryReport, stopped: Stopped | None) -> int:

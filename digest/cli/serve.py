@@ -17,17 +17,17 @@ from digest.cli.options import Options, common_options
 def command(options: Options, bind: str | None, no_scheduler: bool) -> int:
     """Serve the pages, take the provider's reports, and let the editions come.
 
-    It is for all newsletters of the project, or for one. Readers leave the list here, and read
-    editions that went out; editors decide about the next one. Put a proxy with https in front that
-    passes on what comes to the newsletter's public_url. The editions come as with
+    It is for all newsletters of the project, or for one. Readers subscribe, choose and leave here,
+    and read editions that went out; editors decide about the next one. Put a proxy with https in
+    front that passes on what comes to the newsletter's public_url. The editions come as with
     `digest schedule run`. Ctrl-C ends it.
     """
     import re
-    import signal
     import threading
     from contextlib import ExitStack
 
     from digest.cli.newsletters import open_newsletters, require_real_time
+    from digest.cli.signals import ending
     from digest.scheduler import scheduled, ticking
     from digest.web.server import serving
 
@@ -39,8 +39,7 @@ def command(options: Options, bind: str | None, no_scheduler: bool) -> int:
         settings = app.project.settings
         bind = bind or settings.web.bind
         address = stack.enter_context(serving(app, bind, over, others))
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: over.set())
+        stack.enter_context(ending(over))
         hook = bool(settings.sendgrid.webhook_public_key)
         letters = [each.project.settings.newsletter for each in (app, *others)]
         urls = {letter.slug: letter.public_url.rstrip("/") for letter in letters}
@@ -48,6 +47,7 @@ def command(options: Options, bind: str | None, no_scheduler: bool) -> int:
         out.document({"address": address, "public_url": public, "hook": hook, "newsletters": urls})
         out.line(f"Served at  {address} (Ctrl-C ends it)")
         for url in urls.values():
+            out.line(f"Subscribe  {url}/")
             out.line(f"Readers    {url}/u/…, /preferences/…, /archive/…")
         out.line(
             f"Reports    {public}/hooks/sendgrid"

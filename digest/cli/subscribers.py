@@ -1,7 +1,8 @@
 """`digest subscribers`: import, export, see, add, remove and erase readers."""
 
+import datetime as dt
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,8 @@ def _exported(app: App, state: str) -> Iterator[Sequence[str]]:
 @click.pass_obj
 def show_list(options: Options, limit: int, text: str) -> None:
     """List readers, newest first, and count them all."""
+    from digest.services.subscriptions import subscriber_data
+
     out = options.output()
     with options.open_app(options.require_project()) as app:
         slug = app.project.settings.newsletter.slug
@@ -95,7 +98,7 @@ def show_list(options: Options, limit: int, text: str) -> None:
     out.document(
         {
             "counts": dict(counts),
-            "subscribers": [_document(one, suppressed[one.key]) for one in found],
+            "subscribers": [subscriber_data(one, suppressed[one.key]) for one in found],
         }
     )
     if found:
@@ -127,56 +130,74 @@ def show_list(options: Options, limit: int, text: str) -> None:
 @common_options
 @click.pass_obj
 def show(options: Options, address: str) -> None:
-    """Show all that is stored about a reader, and what they were sent.
+    """Show all that is stored about a reader: what they chose, were sent and did.
 
     With --json it is the copy of the data that a person can ask for.
     """
     out = options.output()
     with options.open_app(options.require_project()) as app:
-        one = app.subscriptions.find(address)
-        suppression = app.subscriptions.suppression(address)
-        if one is None and suppression is None:
+        data = app.subscriptions.data_about(address)
+        if not any(data.values()):
             if app.subscriptions.is_erased(address):
                 raise UsageError("This address was erased; nothing but a keyed hash of it is kept.")
             raise UsageError(UNKNOWN, hint=SEARCH)
-        history, reports = [], []
-        if one is not None and one.id is not None:
-            history = app.subscribers.history(one.id)
-            reports = app.subscribers.reports(one.id) if options.json else []
-    out.document(
-        {
-            "subscriber": _document(one, suppression) if one else None,
-            "suppression": suppression_document(suppression),
-            "history": history,
-            "reports": reports,
-        }
-    )
+        now = app.clock.now()
+    out.document(data)
+    for name, value in _lines(data, now):
+        out.line(f"  {name:<11} {value}")
+    for columns, rows in _tables(data):
+        if rows:
+            out.line()
+            out.table(columns, rows)
+
+
+def _lines(data: Mapping[str, Any], now: dt.datetime) -> Iterator[tuple[str, str]]:
+    one, suppression = data["subscriber"], data["suppression"]
     if one is not None:
-        for name, value in _lines(one):
-            out.line(f"  {name:<11} {value}")
+        yield "Address", one["address"]
+        yield "First name", one["first_name"] or "–"
+        yield "Topics", "; ".join(one["topics"]) or "everything"
+        yield "Frequency", one["frequency"]
+        yield "Language", one["language"] or "the newsletter's own"
+        yield "Time zone", one["timezone"] or "the newsletter's own"
+        yield "Joined", f"{one['joined_at'][:10]}, {one['origin']}"
+        if one["paused_until_at"] and dt.datetime.fromisoformat(one["paused_until_at"]) > now:
+            yield "Paused", f"until {one['paused_until_at'][:10]}"
+        if one["is_uncounted"]:
+            yield "Votes", "do not count, as they asked"
+        if one["left_at"]:
+            edition = f", from {one['left_edition']}" if one["left_edition"] else ""
+            yield "Left", f"{one['left_at'][:10]}, by {one['left_by']}{edition}"
+        if one["left_why"]:
+            yield "Said why", one["left_why"]
+    if data["other_newsletters"]:
+        yield "Also reads", ", ".join(other["newsletter"] for other in data["other_newsletters"])
     if suppression is not None:
-        out.line(
-            f"  {'Suppressed':<11} {suppression.reason}, said {suppression.origin} on "
-            f"{suppression.since_at:%Y-%m-%d}"
-        )
-    if history:
-        out.line()
-        out.table(
-            ("Edition", "State", "Why", "Reported"),
-            [tuple(str(h[k]) for k in ("edition", "state", "reason", "reported")) for h in history],
-        )
+        told = f"{suppression['reason']}, said {suppression['origin']}"
+        yield "Suppressed", f"{told} on {suppression['since_at'][:10]}"
 
 
-def _lines(one: Subscriber) -> Iterator[tuple[str, str]]:
-    yield "Address", one.address
-    yield "First name", one.first_name or "–"
-    yield "Topics", "; ".join(one.topics) or "everything"
-    yield "Frequency", str(one.frequency)
-    yield "Language", one.language or "the newsletter's own"
-    yield "Time zone", one.timezone or "the newsletter's own"
-    yield "Joined", f"{one.joined_at:%Y-%m-%d}, {one.origin}"
-    if one.left_at is not None:
-        yield "Left", f"{one.left_at:%Y-%m-%d}, by {one.left_by}"
+def _tables(data: Mapping[str, Any]) -> Iterator[tuple[Sequence[str], list[Sequence[str]]]]:
+    """Yield columns and rows of what the reader was sent, what they voted and what they asked for.
+
+    Instants are in UTC.
+    """
+    editions = ("edition", "state", "reason", "reported")
+    yield (
+        ("Edition", "State", "Why", "Reported"),
+        [[str(line[name]) for name in editions] for line in data["history"]],
+    )
+    yield (
+        ("Edition", "Story", "Stars>", "Voted on"),
+        [
+            (v["edition"], v["title"] or str(v["article_id"]), str(v["stars"]), v["at"][:10])
+            for v in data["votes"]
+        ],
+    )
+    yield (
+        ("Letter", "State", "Why", "Asked for on"),
+        [(x["kind"], x["state"], x["reason"], x["asked_at"][:10]) for x in data["letters"]],
+    )
 
 
 def _topics(
@@ -289,35 +310,6 @@ def erase(options: Options, address: str, yes: bool) -> None:
         out.line("Erased. No import brings this address back.")
     else:
         out.line("The address was on no list; from now on no import brings it in.")
-
-
-def _document(one: Subscriber, suppression: Suppression | None) -> dict[str, Any]:
-    return {
-        "address": one.address,
-        "first_name": one.first_name,
-        "topics": list(one.topics),
-        "frequency": one.frequency,
-        "language": one.language,
-        "timezone": one.timezone,
-        "state": one.state,
-        "joined_at": one.joined_at.isoformat(),
-        "origin": one.origin,
-        "left_at": one.left_at.isoformat() if one.left_at else None,
-        "left_by": one.left_by,
-        "suppressed": suppression.reason if suppression else None,
-    }
-
-
-def suppression_document(one: Suppression | None) -> dict[str, Any] | None:
-    """Return a suppression for `--json`."""
-    if one is None:
-        return None
-    return {
-        "address": one.address,
-        "reason": one.reason,
-        "origin": one.origin,
-        "since_at": one.since_at.isoformat(),
-    }
 
 
 def _state(one: Subscriber, suppression: Suppression | None) -> str:

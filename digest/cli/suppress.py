@@ -5,7 +5,6 @@ from itertools import islice
 import click
 
 from digest.cli.options import Options, common_options
-from digest.cli.subscribers import suppression_document
 from digest.cli.tables import count
 from digest.errors import UsageError
 from digest.model.subscribers import SuppressionReason
@@ -44,10 +43,12 @@ def add(options: Options, address: str, reason: str) -> None:
 @click.pass_obj
 def show_list(options: Options, limit: int) -> None:
     """List suppressed addresses, newest first."""
+    from digest.services.subscriptions import suppression_data
+
     out = options.output()
     with options.open_app(options.require_project(is_shared=True)) as app:
         found = list(islice(app.subscribers.suppressions(), limit))
-    out.document({"suppressions": [suppression_document(one) for one in found]})
+    out.document({"suppressions": [suppression_data(one) for one in found]})
     if not found:
         out.line("No address is suppressed.")
         return

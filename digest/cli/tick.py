@@ -14,7 +14,7 @@ INTERRUPTED = 130
 @common_options
 @click.pass_obj
 def command(options: Options, once: bool) -> int:  # for those who write it
-    """Do once all that `digest schedule run` would do now, and end.
+    """Do once all that `digest schedule run` would do now, send letters that wait, and end.
 
     For a machine on which cron or a timer looks after what runs. Let it run every few minutes; two
     at once do no harm.
@@ -30,15 +30,20 @@ def command(options: Options, once: bool) -> int:  # for those who write it
     out, stop = options.output(), threading.Event()
     with ExitStack() as stack, interruptible(stop, out):
         apps = open_newsletters(options, stack, is_waiting=True)
+        reasons = []
         for app in apps:
             require_real_time(options, app)
             schedule = open_schedule(app.acting_as(SCHEDULE))
             if reason := schedule.objection():
-                raise DigestError(
-                    f"{reason} The schedule stands still; nothing was done.",
-                    hint="If all is as it should be: digest schedule accept",
-                )
-            schedule.tick(stop)
+                reasons.append(reason)
+                schedule.tell(stop)
+            else:
+                schedule.tick(stop)
+        if reasons:
+            raise DigestError(
+                f"{reasons[0]} The schedule stands still; nothing was done.",
+                hint="If all is as it should be: digest schedule accept",
+            )
         apps[0].events.drain()
         out.document({"done": not stop.is_set()})
     return INTERRUPTED if stop.is_set() else 0

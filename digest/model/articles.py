@@ -116,12 +116,14 @@ class Reason:
 class RankedArticle:
     """An article with its score in stars and the reasons, whose stars add up to the score.
 
-    `counted` says as how many votes its rating counts; `held_back` why it waits behind the cap of
-    its outlet, "" when it does not.
+    `rating` is what readers see: the source's own stars and the votes of readers joined. `counted`
+    says as how many votes it counts; `held_back` why it waits behind the cap of its outlet, "" when
+    it does not.
     """
 
     stored: StoredArticle
     score: float
     reasons: tuple[Reason, ...]
+    rating: Rating | None = None
     counted: float = 0.0
     held_back: str = ""

@@ -54,6 +54,7 @@ class ExclusionReason(StrEnum):
     MANUAL = "manual"
     ERASED = "erased"  # only between planning and hand-over
     NOT_THIS_WEEK = "not this week"  # a monthly reader
+    PAUSED = "paused"  # by the reader, for some weeks
 
 
 class DeliveryState(StrEnum):
@@ -84,8 +85,9 @@ class Mail:
 
     `html` and `text` hold the tokens of `digest.merging`; a transport fills them, or lets the
     provider do so. `public_url` is where the links of a reader start, without a slash at its end.
-    `is_notice` marks a mail to the newsletter's own editors: it has no list headers, because they
-    are on no list that they could leave, and it is handed over as a test.
+    `is_notice` marks a mail to the newsletter's own editors, or to one person who asked for it: it
+    has no list headers, because it is on no list that they could leave, and is handed over as a
+    test.
     """
 
     newsletter: str
@@ -270,11 +272,34 @@ class Audience:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaveReport:
+    """What became of a wave, in readers; the sums over all waves are those of the whole report.
+
+    `release_at` is when its readers were to get it. `last_at` is when the last of those who were
+    accepted so far do: at the release by the provider, or when it was handed over without a hold;
+    None while there are none. Both are aware UTC.
+    """
+
+    release_at: dt.datetime
+    last_at: dt.datetime | None
+    planned: int
+    accepted: int
+    withdrawn: int
+    refused: int
+    unknown: int
+    abandoned: int
+    cancelled: int
+    pending: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryReport:
     """The proof of a send, in readers; `is_balanced` says that everybody is accounted for.
 
     candidates = planned + excluded, and planned = accepted + withdrawn + refused + unknown +
     abandoned + cancelled + pending. `events` counts deliveries by what the provider reported.
+    `release_at` is the first release by the provider, aware UTC, None without a hold. `waves` is
+    empty for an edition that everybody gets at one time.
     """
 
     edition: str
@@ -293,6 +318,7 @@ class DeliveryReport:
     batches: Sequence[Mapping[str, object]]
     events: Mapping[str, int]
     release_at: dt.datetime | None = None
+    waves: Sequence[WaveReport] = ()
 
     @property
     def is_balanced(self) -> bool:

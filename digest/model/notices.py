@@ -1,5 +1,6 @@
-"""Notices: short mails to the newsletter's own editors about one edition."""
+"""Notices: short mails to the newsletter's own editors, mostly about one edition."""
 
+import datetime as dt
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -14,6 +15,16 @@ class NoticeKind(StrEnum):
     LEAD_CHANGED = "lead_changed"
     SENT = "sent"
     STOPPED = "stopped"  # a run ended before its end
+    STANDS_STILL = "stands_still"  # the schedule does nothing; this is about no edition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What happened, at the aware UTC instant `at`; `reason` says why, in a sentence for people."""
+
+    kind: NoticeKind
+    at: dt.datetime
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,10 @@ class SubscriberState(StrEnum):
     LEFT = "left"
 
 
+BY_PAGE, BY_ONE_CLICK = "page", "one-click"
+"""How a reader left who did so themselves; `Subscriber.left_by`."""
+
+
 class Frequency(StrEnum):
     """How often a subscriber wants the newsletter.
 
@@ -40,7 +44,9 @@ class Subscriber:
     `address` is as the reader wrote it, with the domain in lower case; `key` is what makes two
     spellings one reader. `topics` is in alphabetical order, () for everything. `language` is a BCP
     47 tag and `timezone` an IANA name, each "" for the newsletter's own. `origin` says where the
-    consent came from. Instants are aware UTC.
+    consent came from. Before `paused_until_at` no edition is planned for them. `is_uncounted` says
+    that their votes do not count. `left_edition_id` is the edition whose link they left by, and
+    `left_why` the reason if they gave one. Instants are aware UTC.
     """
 
     newsletter: str
@@ -56,6 +62,10 @@ class Subscriber:
     state: SubscriberState = SubscriberState.ACTIVE
     left_at: dt.datetime | None = None
     left_by: str = ""
+    left_edition_id: int | None = None
+    left_why: str = ""
+    paused_until_at: dt.datetime | None = None
+    is_uncounted: bool = False
     id: int | None = None
 
 

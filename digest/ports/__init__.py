@@ -20,14 +20,21 @@ from digest.ports.delivery import (
     SubscriberStore,
     Transport,
 )
+from digest.ports.figures import Figures
+from digest.ports.readers import Archive, Choosing, Corrections, Letters, Votes
 
 __all__ = [
     "CHANGEABLE",
     "AddReport",
     "Added",
+    "Archive",
+    "Choosing",
     "Clock",
+    "Corrections",
     "EventStore",
+    "Figures",
     "Ledger",
+    "Letters",
     "Marks",
     "MessageBuilder",
     "Placed",
@@ -37,5 +44,6 @@ __all__ = [
     "Store",
     "SubscriberStore",
     "Transport",
+    "Votes",
     "Words",
 ]

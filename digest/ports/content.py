@@ -104,9 +104,11 @@ class AddReport:
 class RatedArticle:
     """What the ranker's priors need of a past article.
 
-    `origin` is the outlet that wrote it, or its source where none is stated.
+    `origin` is the outlet that wrote it, or its source where none is stated. `mean` and `votes` are
+    what the source states, both 0 where it states nothing.
     """
 
+    article_id: int
     source: str
     origin: str
     mean: float
@@ -164,8 +166,13 @@ class Store(Protocol):
     def find_articles(self, words: str, *, limit: int) -> list[StoredArticle]:
         """Return articles whose URL is `words` or whose title contains it, newest first."""
 
-    def ratings_between(self, start: dt.datetime, end: dt.datetime) -> list[RatedArticle]:
-        """Return the rated articles with `belongs_at` in [start, end), ordered by id."""
+    def ratings_between(
+        self, start: dt.datetime, end: dt.datetime, *, voted: Collection[int] = ()
+    ) -> list[RatedArticle]:
+        """Return the rated articles with `belongs_at` in [start, end), ordered by id.
+
+        Those that their source rates, and those of `voted`, by id, whether or not it does.
+        """
 
     def sent_article_ids(self, newsletter: str, *, except_label: str) -> frozenset[int]:
         """Return the articles in editions that readers may have, other than `except_label`'s.
@@ -209,6 +216,17 @@ class Store(Protocol):
 
     def variants(self, edition_id: int) -> list[FrozenVariant]:
         """Return the frozen variants, the one for all readers first."""
+
+    def subjects(self, newsletter: str, *, editions: int, except_label: str) -> set[str]:
+        """Return the subjects under which readers have, or may have, the newest editions.
+
+        Those of variants for some topics are among them.
+
+        Args:
+            newsletter: Its slug.
+            editions: How many editions to look at, of those that were sent or are being sent.
+            except_label: Of one that is left out.
+        """
 
     def hold(self, name: str) -> AbstractContextManager[bool]:
         """Hold a job's name while the context is open, so that one run at a time does it.

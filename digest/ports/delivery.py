@@ -101,6 +101,9 @@ class SubscriberStore(Protocol):
     def subscriber_by_id(self, subscriber_id: int) -> Subscriber | None:
         """Return one reader, or None."""
 
+    def subscribers_with(self, key: str) -> list[Subscriber]:
+        """Return the readers with the address, of all newsletters, by newsletter."""
+
     def subscribers(self, newsletter: str, *, is_mailed: bool = False) -> Iterator[Subscriber]:
         """Yield all readers by id, in constant memory.
 
@@ -118,6 +121,8 @@ class SubscriberStore(Protocol):
 
     def erase(self, key: str, *, hashed: str, now: dt.datetime) -> int:
         """Delete everything about the address in all newsletters, and keep its keyed hash.
+
+        What they voted goes on to count without an owner, if it counted.
 
         Returns:
             How many subscribers were deleted.
@@ -155,6 +160,12 @@ class SubscriberStore(Protocol):
 
     def reports(self, subscriber_id: int) -> list[Mapping[str, object]]:
         """Return the provider's reports about the reader that are kept, oldest first."""
+
+    def votes(self, subscriber_id: int) -> list[Mapping[str, object]]:
+        """Return all votes of the reader, oldest first."""
+
+    def letters(self, key: str) -> list[Mapping[str, object]]:
+        """Return the letters to the address that are kept, oldest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -357,3 +368,15 @@ class Marks(Protocol):
 
         Of several callers at one time, one is told so.
         """
+
+    def change(self, name: str, *, was: str, value: str) -> bool:
+        """Give the mark another value if it still has the one it had; tell whether it had.
+
+        Of several callers at one time, one is told so. When it was set stays.
+        """
+
+    def valued(self, start: str) -> list[tuple[str, str]]:
+        """Return name and value of the marks whose name begins so and that have a value."""
+
+    def remove(self, start: str) -> None:
+        """Take away the marks whose name begins so."""

@@ -1,7 +1,7 @@
-"""The words of a mail in the newsletter's language: catalogues, dates, numbers, direction.
+"""The words of mails and pages in the newsletter's language: catalogues, dates, numbers, direction.
 
-The only import of babel. A catalogue is templates/locales/LANGUAGE/mail.po; it is read as it is,
-so that a project can change one word without a tool.
+The only import of babel. A catalogue is templates/locales/LANGUAGE/mail.po, or pages.po for the
+readers' pages; it is read as it is, so that a project can change one word without a tool.
 """
 
 import datetime as dt
@@ -18,7 +18,13 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.core import get_global
-from babel.dates import format_date, format_interval, format_skeleton
+from babel.dates import (
+    format_date,
+    format_interval,
+    format_skeleton,
+    format_time,
+    get_timezone_location,
+)
 from babel.numbers import format_decimal
 
 from digest.errors import RenderError
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
 
 FALLBACK = "en"
 CATALOGUE = "mail.po"
+PAGES = "pages.po"
 MAX_BYTES = 1_000_000
 MAX_FORMS = 10  # as many as msgstr[0] to msgstr[9] can give
 COUNTED = 1000  # a rule for plurals is tried with every number up to here
@@ -39,7 +46,7 @@ _PERCENT = re.compile(r"%(?:%|\((\w+)\)s)?")
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A language as the mail speaks it.
+    """A language as mails or pages speak it.
 
     Words that no catalogue has are English; dates and numbers are the language's own.
     """
@@ -65,6 +72,12 @@ class Words:
         full = next((likely[tag] for tag in tags if tag in likely), other)
         return str(full).split("_")[1]
 
+    @property
+    def name(self) -> str:
+        """What the language calls itself; its tag, where that is not known."""
+        own = self.locale.language == self.language.split("-")[0].lower()
+        return str(self.locale.get_display_name() or self.language) if own else self.language
+
     def gettext(self, message: str, **values: str) -> str:
         """Return the message in this language, its %(name)s filled with `values`."""
         return self.translations.gettext(message) % values
@@ -81,6 +94,22 @@ class Words:
         """Return day and month of an aware instant in `zone`."""
         return str(format_skeleton("MMMd", instant, zone, locale=self.locale))
 
+    def date(self, instant: dt.datetime, zone: ZoneInfo) -> str:
+        """Return weekday, day, month and year of an aware instant in `zone`."""
+        return str(format_date(instant.astimezone(zone).date(), "full", self.locale))
+
+    def weekday(self, instant: dt.datetime, zone: ZoneInfo) -> str:
+        """Return the name of the day that an aware instant falls on in `zone`."""
+        return str(format_date(instant.astimezone(zone).date(), "EEEE", self.locale))
+
+    def time(self, instant: dt.datetime, zone: ZoneInfo) -> str:
+        """Return hour and minute of an aware instant in `zone`."""
+        return str(format_time(instant.astimezone(zone), "short", zone, self.locale))
+
+    def place(self, zone: ZoneInfo) -> str:
+        """Return the city that `zone` is named after, or what it is called where it is none."""
+        return str(get_timezone_location(zone, self.locale, return_city=True))
+
     def days(self, first: dt.date, last: dt.date) -> str:
         """Return two days as one range."""
         if first.year != last.year:
@@ -94,18 +123,30 @@ def known_scripts() -> Mapping[str, str]:
     return dict(Locale(FALLBACK).scripts)
 
 
-def load_words(folders: Sequence[Path], language: str) -> Words:
+def languages(folders: Sequence[Path], catalogue: str) -> Mapping[str, str]:
+    """Return the tags of the languages that have the catalogue, and what they call themselves."""
+    paths = (path for folder in folders for path in folder.glob(f"locales/*/{catalogue}"))
+    tags = sorted({path.parent.name for path in paths})
+    return {tag: Words(tag, _locale(tag), gettext.NullTranslations()).name for tag in tags}
+
+
+def load_words(folders: Sequence[Path], language: str, catalogue: str = CATALOGUE) -> Words:
     """Return the words of a language.
 
     Of each message the first counts that is found: in the catalogue of the language in the first
     of `folders`, in the next folder, then the same for English.
+
+    Args:
+        folders: Of templates.
+        language: A BCP 47 tag.
+        catalogue: The file's name, "mail.po" or "pages.po".
 
     Raises:
         RenderError: A catalogue cannot be read, its rule for plurals does not work, or a
             translation does not fit its message. The message names the file.
     """
     chain: gettext.NullTranslations | None = None
-    for path in reversed(list(_catalogues(folders, language))):
+    for path in reversed(list(_catalogues(folders, language, catalogue))):
         found = _translations(path)
         if chain:
             found.add_fallback(chain)
@@ -113,19 +154,19 @@ def load_words(folders: Sequence[Path], language: str) -> Words:
     return Words(language, _locale(language), chain or gettext.NullTranslations())
 
 
-def _catalogues(folders: Sequence[Path], language: str) -> Iterator[Path]:
+def _catalogues(folders: Sequence[Path], language: str, catalogue: str) -> Iterator[Path]:
     """Yield the catalogues that there are, the one that counts most first."""
     parts = language.split("-")
     tags = ["-".join(parts[:count]) for count in range(len(parts), 0, -1)]
     for tag in dict.fromkeys([*tags, parts[0].lower(), FALLBACK]):
         for folder in folders:
-            path = folder / "locales" / tag / CATALOGUE
+            path = folder / "locales" / tag / catalogue
             if path.is_file():
                 yield path
 
 
 def _translations(path: Path) -> gettext.GNUTranslations:
-    shown = f"templates/locales/{path.parent.name}/{CATALOGUE}"
+    shown = f"templates/locales/{path.parent.name}/{path.name}"
     try:
         if path.stat().st_size > MAX_BYTES:
             raise ValueError("it is larger than 1 MB")

@@ -12,11 +12,15 @@ from jinja2 import Environment
 from digest.documents import learn_types
 from digest.errors import RenderError
 from digest.merging import TOKENS, compile_variant, count_tokens, hash_parts, shown_text
+from digest.model.archive import PastPage
 from digest.model.editions import Edition, Variant
+from digest.model.letterforms import Occasion
 from digest.model.notices import Notice
+from digest.rendering.archive import page_view
 from digest.rendering.environment import make_environment, render_template
 from digest.rendering.finishing import finished
 from digest.rendering.inlining import inline
+from digest.rendering.letters import letter_frame, letter_view
 from digest.rendering.locales import Words, load_words
 from digest.rendering.themes import Theme, load_theme
 from digest.rendering.views import Mode, mail_view
@@ -85,20 +89,33 @@ class MailRenderer:
         """
         return self._page("edition.html.j2", self._values(edition, "mail"))
 
-    def render_web(self, edition: Edition, *, is_indexed: bool = True) -> str:
+    def render_web(
+        self,
+        edition: Edition,
+        *,
+        is_indexed: bool = True,
+        past_page: PastPage | None = None,
+        rate_url: str = "",
+    ) -> str:
         """Return the edition as a page of the archive: same edition and templates, same bytes.
 
-        Its style sheets stay in the head, and nothing in it is about a reader.
+        Its style sheets stay in the head, and without `rate_url` nothing in it is about a reader.
 
         Args:
             edition: The one to show.
             is_indexed: Whether search engines may list the page.
+            past_page: What stands around it in the archive and what was corrected, if anything.
+            rate_url: Where the reader rates whose page it is; see `mail_view`.
 
         Raises:
             ConfigError: There is no such theme.
             RenderError: A template is broken, or the page holds a reader's token.
         """
-        values = {**self._values(edition, "web"), "is_indexed": is_indexed}
+        values = self._values(edition, "web", rate_url)
+        values |= {
+            "is_indexed": is_indexed,
+            "page": page_view(past_page, self._newsletter, self._words),
+        }
         page = self._page("web.html.j2", values)
         if found := count_tokens(page):
             raise RenderError(
@@ -135,16 +152,40 @@ class MailRenderer:
         html = finished(inline(self._page("notice.html.j2", values)))
         return html, _tidied(render_template(self._environment, "notice.txt.j2", values))
 
+    def render_letter(self, occasion: Occasion) -> Variant:
+        """Return the letter of a form, in the theme of the mail, for all who get it now.
+
+        Raises:
+            ConfigError: There is no such theme.
+            RenderError: A template is broken.
+        """
+        letter = letter_view(occasion, self._newsletter, self._words)
+        values = self._values(letter_frame(letter, self._newsletter), "mail")
+        values["letter"] = letter
+        html = finished(inline(self._page("letter.html.j2", values)))
+        text = _tidied(render_template(self._environment, "letter.txt.j2", values))
+        return Variant(
+            subject=values["mail"].subject,
+            preheader=letter.preheader,
+            html=html,
+            text=text,
+            tokens=count_tokens(html),
+            sha256=hash_parts(letter.subject, letter.preheader, html, text),
+        )
+
     def _page(self, template: str, values: Mapping[str, Any]) -> str:
         """Return the rendered HTML without the empty lines that macros leave."""
         html = render_template(self._environment, template, values).strip()
         return re.sub(r"\n\s*\n", "\n", html) + "\n"
 
-    def _values(self, edition: Edition, mode: Mode) -> dict[str, Any]:
+    def _values(self, edition: Edition, mode: Mode, rate_url: str = "") -> dict[str, Any]:
         """Return all that a template gets, by name."""
         theme = f"themes/{self._newsletter.theme}"
+        mail = mail_view(
+            edition, self._newsletter, self._words, self._theme, mode=mode, rate_url=rate_url
+        )
         return {
-            "mail": mail_view(edition, self._newsletter, self._words, self._theme, mode=mode),
+            "mail": mail,
             "theme": self._theme,
             "base_css": [f"{theme}/base.css.j2", "css/base.css.j2"],
             "enhance_css": [f"{theme}/enhance.css.j2", "css/enhance.css.j2"],

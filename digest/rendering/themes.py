@@ -171,6 +171,7 @@ class Layout(Part, frozen=True):
     intro: Literal["plain", "callout"]
     kicker: Literal["above", "two lines", "below"]
     pictures: Literal["none", "lead", "all"]
+    stars: Literal["lead", "all"]
 
 
 class Theme(Part, frozen=True):

@@ -90,9 +90,10 @@ class StoryView:
     zone. `minutes` is the reading time, 0 for less than two. `language` is "" where it is the
     mail's own; `direction` is "ltr" or "rtl", and `start` the side at which its lines begin.
     `also` holds what is merged into it. `update_of` is the label of the edition in which readers
-    had the story before.
+    had the story before. `article_id` stands in the links by which readers rate it.
     """
 
+    article_id: int
     position: int
     headline: str
     summary: str
@@ -116,7 +117,8 @@ class MailView:
 
     `start` and `end` are "left" and "right" in the writing direction: mail clients do not know the
     logical values. `tokens` holds what is filled in for each reader.
-    `mode` is "mail" or "web"; a page on the web has neither tokens nor marks.
+    `mode` is "mail" or "web"; a page on the web has no marks, and of tokens none but the `rate_url`
+    of the reader whose page it is.
     """
 
     mode: Mode
@@ -148,6 +150,7 @@ def mail_view(
     theme: Theme,
     *,
     mode: Mode = "mail",
+    rate_url: str = "",
 ) -> MailView:
     """Return the view of `edition`; its wall times are those of its period's zone.
 
@@ -157,6 +160,7 @@ def mail_view(
         words: The words, dates and numbers of that language.
         theme: It decides which pictures are shown, and how wide they are.
         mode: Whom the templates speak to.
+        rate_url: On the web, where one reader rates; "" on a page for everybody.
     """
     zone = ZoneInfo(edition.period.timezone)
     preheader = shown_text(edition.preheader)
@@ -183,7 +187,7 @@ def mail_view(
         home_url=shown_link(newsletter.public_url),
         canonical_url=shown_link(f"{home}/archive/{edition.period.label}"),
         postal_address=tuple(shown_text(line) for line in newsletter.postal_address.splitlines()),
-        tokens=TOKENS if mode == "mail" else {},
+        tokens=TOKENS if mode == "mail" else {"rate_url": rate_url} if rate_url else {},
         marks=MARKS if mode == "mail" else {},
     )
 
@@ -195,6 +199,7 @@ def _story_view(
     language = _language(story)
     direction = direction_of(language) if language else _direction(headline)
     return StoryView(
+        article_id=story.article_id,
         position=story.position,
         headline=headline,
         summary=shown_text(story.summary),

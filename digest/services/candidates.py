@@ -1,15 +1,17 @@
 """Candidates: which articles an edition may choose from, in which order; and finding one."""
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from digest.curation import Curation, curation_of
 from digest.errors import NotFound, UsageError
 from digest.model.articles import RankedArticle, StoredArticle
 from digest.model.editions import SENT_STATES, Edition, EditionState, Period
-from digest.ports import Store
+from digest.model.votes import Tally
+from digest.ports import Store, Votes
 from digest.ranking import HISTORY, hold_back, is_news, measure_priors, rank
 from digest.settings import Settings
+from digest.tallying import tallies
 
 GIVES_BACK = frozenset({EditionState.HELD, EditionState.SKIPPED, EditionState.CANCELLED})
 NEVER = dt.datetime.min.replace(tzinfo=dt.UTC)
@@ -24,6 +26,8 @@ class Candidates:
         left_out: The names of sources whose articles take no part, such as the sample's.
         sources: The names of those whose articles alone take part, where the store has those of
             other newsletters, too; None for all.
+        votes: The log of what readers say, which is tallied anew for each ranking; None where
+            readers cannot vote.
     """
 
     def __init__(
@@ -33,8 +37,10 @@ class Candidates:
         *,
         left_out: frozenset[str],
         sources: frozenset[str] | None = None,
+        votes: Votes | None = None,
     ) -> None:
         self._store = store
+        self._votes = votes
         self._settings = settings
         self._left_out, self._sources = left_out, sources
         self._newsletter = settings.newsletter.slug
@@ -101,11 +107,19 @@ class Candidates:
         sent = self._store.sent_article_ids(self._newsletter, except_label=period.label)
         trust = {source.name: source.trust for source in self._settings.source}
         weights = self._settings.ranking
-        past = self._store.ratings_between(at - HISTORY, period.end)
+        voted = self._voted(at - HISTORY, updates)
+        past = self._store.ratings_between(at - HISTORY, period.end, voted=voted)
         history = [rated for rated in past if self._takes_part(rated.source)]
-        priors = measure_priors(history, trust, weights)
+        priors = measure_priors(history, trust, weights, voted)
         unsent = [c for c in candidates if c.id not in sent or c.id in updates]
-        return rank(unsent, priors, trust, weights, at=at)
+        return rank(unsent, priors, trust, weights, at=at, tallies=voted)
+
+    def _voted(self, since: dt.datetime, updates: Collection[int]) -> Mapping[int, Tally]:
+        """Return what readers make of the articles that got votes since then, and of `updates`."""
+        if self._votes is None:
+            return {}
+        ids = {*self._votes.since(self._newsletter, since), *updates}
+        return tallies(self._votes.ballots(self._newsletter, ids))
 
     def find(self, reference: str, period: Period, *, now: dt.datetime) -> StoredArticle:
         """Return the article named by its number, its URL, or words of its title.

@@ -19,7 +19,7 @@ from digest.model.editions import (
     Story,
 )
 from digest.periods import due_period, period_labelled
-from digest.ports import Store, Words
+from digest.ports import Store, Votes, Words
 from digest.ranking import hold_back
 from digest.services.candidates import Candidates
 from digest.settings import Settings
@@ -46,6 +46,7 @@ class DraftingService:
         left_out: The names of sources whose articles take no part, such as the sample's.
         sources: The names of those whose articles alone take part; None for all.
         words: Gives the language of subject and preheader when they are made.
+        votes: The log of what readers say; None where they cannot vote.
     """
 
     def __init__(
@@ -56,11 +57,14 @@ class DraftingService:
         left_out: frozenset[str] = frozenset(),
         sources: frozenset[str] | None = None,
         words: Callable[[], Words] = curation.English,
+        votes: Votes | None = None,
     ) -> None:
         self._words = words
         self._store = store
         self._settings = settings
-        self._candidates = Candidates(store, settings, left_out=left_out, sources=sources)
+        self._candidates = Candidates(
+            store, settings, left_out=left_out, sources=sources, votes=votes
+        )
         self._newsletter = settings.newsletter.slug
 
     # Which edition
@@ -155,10 +159,9 @@ class DraftingService:
         log.info("edition_drafted", edition=saved.period.label, stories=len(saved.stories))
         return saved
 
-    def recent_subjects(self, label: str) -> list[str]:
+    def recent_subjects(self, label: str) -> set[str]:
         """Return the subjects that readers may still see in their inbox, but of that edition."""
-        sent = self._store.editions(self._newsletter, states=SENT_STATES, has_stories=False)
-        return [e.subject for e in sent if e.period.label != label][:RECENT]
+        return self._store.subjects(self._newsletter, editions=RECENT, except_label=label)
 
     def _with_envelope(self, edition: Edition) -> Edition:
         taken = self.recent_subjects(edition.period.label)

@@ -221,7 +221,8 @@ class EditionService(DraftingService):
 
     def narrowed(self, edition: Edition, kept: Sequence[int]) -> Edition:
         """Return the edition with those stories alone, by index; stores nothing."""
-        return curation.narrowed(edition, kept, self._words())
+        taken = self.recent_subjects(edition.period.label)
+        return curation.narrowed(edition, kept, self._words(), taken=taken)
 
     # What readers had
 

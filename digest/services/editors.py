@@ -1,5 +1,7 @@
 """Editors and their links: who may act on an edition by the link in a mail."""
 
+from collections.abc import Sequence
+
 from digest.model.editions import Edition
 from digest.normalising.addresses import address_key, parse_address
 from digest.services.mails import public_url
@@ -29,6 +31,15 @@ class EditorLinks:
         }
         self._editors = {self._numbers[editor.address]: editor for editor in settings.editor}
 
+    @property
+    def numbers(self) -> Sequence[int]:
+        """The editors' numbers, each once; see `KeyRing.editor_number`."""
+        return tuple(self._editors)
+
+    def editor(self, number: int) -> EditorSettings | None:
+        """Return the editor with that number, None if nobody has it now."""
+        return self._editors.get(number)
+
     def link(self, edition: Edition, editor: EditorSettings) -> str:
         """Return the address of the page for this editor, "" for an edition that is not stored."""
         if edition.id is None:
@@ -43,7 +54,7 @@ class EditorLinks:
             BadToken: It is no such token, or nobody's who is an editor now.
         """
         edition_id, number = self._tokens.read_editor(token)
-        editor = self._editors.get(number)
+        editor = self.editor(number)
         if editor is None:
             raise BadToken
         return edition_id, editor

@@ -127,16 +127,6 @@ class FreezingService:
     def _segments(self, edition: Edition) -> dict[tuple[int, ...], tuple[tuple[str, ...], ...]]:
         return curation.segments(edition.stories, self._choices(), minimum=self._minimum)
 
-    def _require_new_subject(self, edition: Edition) -> None:
-        """Raise if a recent edition went out under the same subject: readers would pass it over."""
-        for earlier in self._editions.recent_subjects(edition.period.label):
-            if curation.same_words(edition.subject, earlier):
-                raise UsageError(
-                    f"A recent edition went out with the same subject, {earlier!r}. "
-                    "Nothing was frozen.",
-                    hint="Write another: digest edition edit --subject TEXT",
-                )
-
     # Approving
 
     def approve(
@@ -264,7 +254,7 @@ class FreezingService:
         if edition.sha256:
             variants = self._require_intact(edition)
             frozen = next((v for v in variants if wanted in v.topics), variants[0])
-            return self._narrowed(edition, frozen.key), frozen
+            return _as_frozen(self._narrowed(edition, frozen.key), frozen.variant), frozen
         segments = self._segments(edition) if wanted else {}
         key = next((_key(kept) for kept, found in segments.items() if wanted in found), WHOLE)
         narrow = self._narrowed(edition, key)
@@ -280,6 +270,11 @@ def hash_variants(variants: Sequence[FrozenVariant]) -> str:
     """Return the SHA-256, in hexadecimal, that covers which mails there are and who gets which."""
     rows = [(frozen.key, frozen.topics, frozen.variant.sha256) for frozen in variants]
     return hash_parts(msgspec.json.encode(rows).decode())
+
+
+def _as_frozen(narrow: Edition, variant: Variant) -> Edition:
+    """Return the edition with the envelope of the stored mail, which is not made anew."""
+    return replace(narrow, subject=variant.subject, preheader=variant.preheader)
 
 
 def _key(kept: Sequence[int]) -> str:

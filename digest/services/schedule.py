@@ -23,6 +23,7 @@ from digest.errors import (
 )
 from digest.model.deliveries import DeliveryReport
 from digest.model.editions import Edition, EditionState, Period
+from digest.model.notices import Event, NoticeKind
 from digest.periods import period_containing, send_at
 from digest.ports import Clock, Ledger, Marks, Store
 from digest.scheduling import Due, Step, due, is_missed_whole
@@ -32,13 +33,16 @@ from digest.services.editions import EditionService
 from digest.services.freezing import FreezingService
 from digest.services.guards import Guards
 from digest.services.sending import SendingService
+from digest.services.telling import Telling
 from digest.settings import Settings
 
 PREPARING = "schedule"  # the name under which one process at a time drafts
 RULE = "the schedule, as nobody objected"
 LAST_LOOK = dt.timedelta(minutes=10)  # before the week ends the sources are read once more
 MOST_LEADS = 3  # so many links are tried
-AGAIN = frozenset({"held", "skipped", "lead_changed", "stopped"})
+AGAIN = frozenset(
+    {NoticeKind.HELD, NoticeKind.SKIPPED, NoticeKind.LEAD_CHANGED, NoticeKind.STOPPED}
+)
 NEW_LEAD = "The page of its lead is gone, and another story leads; nobody has approved that."
 NOT_TAKEN = "The provider certainly did not take some of it: digest send --resume goes on."
 NEXT_TRY = dt.timedelta(minutes=5)  # after a failure that nobody here can mend
@@ -53,9 +57,7 @@ class Parts:
     """What the schedule sets in motion.
 
     `collect` reads the sources of all newsletters. `dead_link` returns why a link leads to its
-    story no more, or "". `tell` tells editors of something about an edition: its kind (see
-    `ScheduleService.tell_once`), the edition, a reason, and the account of a send. `done` keeps
-    the account of a run that ended.
+    story no more, or "". `done` keeps the account of a run that ended.
     """
 
     store: Store
@@ -65,9 +67,9 @@ class Parts:
     freezing: FreezingService
     sending: SendingService
     guards: Guards
+    telling: Telling
     collect: Callable[[], object]
     dead_link: Callable[[str], str]
-    tell: Callable[[str, Edition, str, DeliveryReport | None], object]
     done: Callable[[Edition, DeliveryReport], object]
 
 
@@ -93,9 +95,22 @@ class ScheduleService:
 
     def tick(self, stop: threading.Event) -> None:
         """Do all that is due now, in order; end early, between two things, when `stop` is set."""
-        for work in (self.collect, self.prepare, lambda: self.send(stop), self.settle):
+
+        def tell() -> None:
+            self.tell(stop)
+
+        for work in (self.collect, self.prepare, tell, lambda: self.send(stop), self.settle, tell):
             if not stop.is_set():
                 work()
+
+    def tell(self, stop: threading.Event) -> None:
+        """Tell editors what they do not know yet; end early when `stop` is set. It never raises."""
+        now = self._clock.now()
+        try:
+            is_standing = bool(self._parts.guards.objection(now))
+            self._parts.telling.hand_over(now=now, stop=stop, is_standing=is_standing)
+        except Exception as error:  # noqa: BLE001  # readers get theirs all the same
+            log.error("telling_failed", reason=getattr(error, "message", type(error).__name__))
 
     # Collecting
 
@@ -181,7 +196,7 @@ class ScheduleService:
             newsletter=self._slug, period=period, state=EditionState.SKIPPED, reason=reason
         )
         with suppress(Conflict):
-            self.tell_once("skipped", self._parts.store.save_edition(missed), reason)
+            self._tell_once(NoticeKind.SKIPPED, self._parts.store.save_edition(missed), reason)
 
     def _draft(self, label: str, now: dt.datetime) -> None:
         editions = self._parts.editions
@@ -196,7 +211,7 @@ class ScheduleService:
                 step = Step.SKIP if is_skipped else Step.HOLD
                 self._aside(edition, Due(step=step, reason=reason), now)
             else:
-                self.tell_once("drafted", self._with_live_lead(edition, now))
+                self._tell_once(NoticeKind.DRAFTED, self._with_live_lead(edition, now))
 
     def _look_after(self, edition: Edition, now: dt.datetime) -> None:
         """Hold or skip what the rules say, and remind of what waits for people."""
@@ -209,7 +224,7 @@ class ScheduleService:
         left = send_at(edition.period, self._schedule) - now
         is_waiting = edition.state in OPEN and edition.held_at is None
         if is_waiting and left <= dt.timedelta(hours=self._schedule.remind_hours):
-            self.tell_once("waiting", edition)
+            self._tell_once(NoticeKind.WAITING, edition)
 
     def _due(self, edition: Edition, now: dt.datetime) -> Due:
         return due(edition, self._schedule, now=now, ahead=self._parts.sending.ahead(edition))
@@ -218,24 +233,13 @@ class ScheduleService:
         move = self._parts.editions.skip if decided.step is Step.SKIP else self._parts.editions.hold
         with suppress(Conflict):
             saved = move(edition.period.label, reason=decided.reason, now=now)
-            self.tell_once(str(saved.state), saved, decided.reason)
+            self._tell_once(NoticeKind(saved.state), saved, decided.reason)
 
-    def tell_once(
-        self, kind: str, edition: Edition, reason: str = "", report: DeliveryReport | None = None
-    ) -> None:
-        """Tell editors of something, once for each edition and kind.
-
-        Args:
-            kind: One of drafted, waiting, held, skipped, lead_changed, sent, stopped.
-            edition: As stored.
-            reason: Why, in a sentence for people.
-            report: The account of a send.
-        """
-        name = f"{self._slug}/{edition.period.label}/{kind}"
-        if kind in AGAIN:  # it may happen again, and then it is told again
-            name += f"/{edition.revision}"
-        if self._parts.marks.claim(name, self._clock.now()):
-            self._parts.tell(kind, edition, reason, report)
+    def _tell_once(self, kind: NoticeKind, edition: Edition, reason: str = "") -> None:
+        """Have editors told of something, once for each edition and kind."""
+        name = f"{kind}/{edition.revision}" if kind in AGAIN else str(kind)  # it may happen again
+        event = Event(kind=kind, at=self._clock.now(), reason=reason)
+        self._parts.telling.add(name, event, edition=edition.period.label)
 
     # Sending
 
@@ -300,7 +304,7 @@ class ScheduleService:
             label = edition.period.label
             edition = self._parts.editions.hide(label, str(lead.article_id), now=now)
             log.warning("lead_changed", edition=label, article=lead.article_id, reason=fault)
-            self.tell_once("lead_changed", edition, f"{lead.headline}: {fault}")
+            self._tell_once(NoticeKind.LEAD_CHANGED, edition, f"{lead.headline}: {fault}")
         return edition
 
     def _approve(self, edition: Edition, now: dt.datetime) -> Edition:
@@ -327,14 +331,14 @@ class ScheduleService:
         report = self._parts.ledger.report(edition)
         self._parts.done(edition, report)
         if stopped is None:
-            self.tell_once("sent", edition, report=report)
+            self._tell_once(NoticeKind.SENT, edition)
         elif stopped.until_at is not None:  # a later wave, or what people decide meanwhile
             self._again_at[edition.id] = min(stopped.until_at, self._clock.now() + NEXT_TRY)
         elif stopped.kind != "interrupted":
             log.warning("send_stopped", edition=edition.period.label, reason=stopped.reason)
             self._again_at[edition.id] = self._clock.now() + NEXT_TRY
             if stopped.kind != "warm-up":
-                self.tell_once("stopped", edition, stopped.reason, report)
+                self._tell_once(NoticeKind.STOPPED, edition, stopped.reason)
 
     def _give_up(self, label: str, error: DigestError, now: dt.datetime) -> None:
         """Leave an edition that cannot go to people."""
@@ -347,7 +351,7 @@ class ScheduleService:
             self._aside(edition, Due(step=Step.HOLD, reason=reason), now)
         except UsageError:  # it is planned already, so its batches wait
             self._again_at[edition.id] = now + NEXT_TRY
-            self.tell_once("stopped", edition, reason)
+            self._tell_once(NoticeKind.STOPPED, edition, reason)
 
     # Afterwards
 
@@ -379,7 +383,7 @@ class ScheduleService:
                     self._parts.sending.ask(edition)
                     found = self._parts.store.edition(self._slug, edition.period.label)
                     if found is not None and found.state is EditionState.PAUSED:
-                        self.tell_once("stopped", found, NOT_TAKEN)
+                        self._tell_once(NoticeKind.STOPPED, found, NOT_TAKEN)
 
 
 def _decided(label: str) -> Conflict:

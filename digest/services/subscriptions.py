@@ -1,17 +1,12 @@
 """Subscriptions one by one: adding, removing and erasing readers, and whom nobody mails again."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from itertools import islice
 
-from digest.errors import UsageError
-from digest.model.subscribers import (
-    Frequency,
-    Subscriber,
-    Suppression,
-    SuppressionReason,
-)
+from digest.errors import NotFound, UsageError
+from digest.model.subscribers import Frequency, Subscriber, Suppression, SuppressionReason
 from digest.normalising.addresses import address_key, parse_address
 from digest.normalising.text import clean_text
 from digest.ports import Added, SubscriberStore, Transport
@@ -145,6 +140,62 @@ class SubscriptionService:
         key = address_key(parsed(address))
         return self._store.erase(key, hashed=self._hash_address(key), now=now)
 
+    # A copy of all of it
+
+    def data(self, subscriber_id: int) -> Mapping[str, object]:
+        """Return all that is stored about a reader's person, ready to be written as JSON.
+
+        No token and no hash is in it: they say nothing of the person. Instants are ISO 8601, UTC.
+
+        Raises:
+            NotFound: There is no such reader.
+        """
+        reader = self._store.subscriber_by_id(subscriber_id)
+        if reader is None:
+            raise NotFound("There is no such reader any more; nothing is stored about them.")
+        return self._data(reader.key, reader)
+
+    def data_about(self, address: str) -> Mapping[str, object]:
+        """Return the same about an address, whether or not it is a reader's.
+
+        Raises:
+            UsageError: It is no address.
+        """
+        key = address_key(parsed(address))
+        return self._data(key, self._store.subscriber(self._newsletter, key))
+
+    def _data(self, key: str, reader: Subscriber | None) -> Mapping[str, object]:
+        suppression = self._store.suppression(key)
+        others = self._store.subscribers_with(key)
+        return {
+            **self._standing(reader, suppression),
+            "suppression": suppression_data(suppression),
+            "letters": list(map(_plain, self._store.letters(key))),
+            "other_newsletters": [
+                {"newsletter": one.newsletter, **self._standing(one, suppression)}
+                for one in others
+                if reader is None or one.id != reader.id
+            ],
+        }
+
+    def _standing(
+        self, reader: Subscriber | None, suppression: Suppression | None
+    ) -> dict[str, object]:
+        """Return what one newsletter has about a reader."""
+        if reader is None or reader.id is None:
+            return {"subscriber": None, "history": [], "reports": [], "votes": []}
+        history = self._store.history(reader.id)
+        left = [line["edition"] for line in history if line["edition_id"] == reader.left_edition_id]
+        return {
+            "subscriber": {
+                **subscriber_data(reader, suppression),
+                "left_edition": left[0] if left else "",
+            },
+            "history": list(map(_plain, history)),
+            "reports": list(map(_plain, self._store.reports(reader.id))),
+            "votes": list(map(_plain, self._store.votes(reader.id))),
+        }
+
     # Suppressions
 
     def suppress(self, address: str, reason: SuppressionReason, *, now: dt.datetime) -> bool:
@@ -209,6 +260,18 @@ class SubscriptionService:
         return bool(self._store.are_erased([self._hash_address(key)]))
 
 
+def subscriber_data(one: Subscriber, suppression: Suppression | None) -> dict[str, object]:
+    """Return a reader's row as it is shown to people and to programs."""
+    names = {field.name for field in fields(one)} - {"id", "key", "newsletter", "left_edition_id"}
+    values = {name: value for name, value in _row(one).items() if name in names}
+    return {**values, "suppressed": suppression.reason if suppression else None}
+
+
+def suppression_data(one: Suppression | None) -> dict[str, object] | None:
+    """Return a suppression, ready to be written as JSON."""
+    return None if one is None else {n: v for n, v in _row(one).items() if n != "key"}
+
+
 def parsed(address: str) -> str:
     """Return an address that a person typed as it is stored.
 
@@ -245,3 +308,15 @@ def _chunks(found: Iterable[Suppression]) -> Iterator[list[Suppression]]:
     rest = iter(found)
     while some := list(islice(rest, _CHUNK)):
         yield some
+
+
+def _row(one: Subscriber | Suppression) -> dict[str, object]:
+    return _plain({field.name: getattr(one, field.name) for field in fields(one)})
+
+
+def _plain(row: Mapping[str, object]) -> dict[str, object]:
+    """Return the row with its instants and texts as JSON has them."""
+    return {
+        name: value.isoformat() if isinstance(value, dt.datetime) else value
+        for name, value in row.items()
+    }

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -14,6 +14,7 @@ from digest.model.deliveries import (
     BatchState,
     DeliveryReport,
     DeliveryState,
+    WaveReport,
 )
 from digest.model.editions import Edition
 from digest.storage.delivery_tables import attempts, batches, deliveries, exclusions, outcomes
@@ -25,20 +26,19 @@ def report(connection: sa.Connection, edition: Edition) -> DeliveryReport:
     counts: Counter[str] = Counter()
     withdrawn: Counter[str] = Counter()
     refused: Counter[str] = Counter()
+    waves: dict[dt.datetime, _Wave] = {}
     lines: list[Mapping[str, object]] = []
     for row in connection.execute(_last_attempts(edition.id)):
         if row.state == BatchState.SPLIT:  # its readers went on in its halves
             continue
-        is_pending = row.state in (BatchState.PLANNED, BatchState.CLAIMED)
-        is_pending |= row.state == BatchState.CANCELLED and row.outcome != AttemptOutcome.FENCED
-        sent = row.readers if is_pending else row.sent
-        if not is_pending:
-            withdrawn.update({reason: len(ids) for reason, ids in row.withdrawn.items()})
-        if row.state == BatchState.REFUSED:
-            refused[row.reason] += sent
-        else:
-            counts[row.state] += sent
-        lines.append(_line(row, sent))
+        part = _part(row)
+        counts[part.name] += part.readers
+        withdrawn.update(part.withdrawn)
+        if part.name == "refused":
+            refused[row.reason] += part.readers
+        if row.wave_at is not None:
+            waves.setdefault(row.wave_at, _Wave()).add(part, row)
+        lines.append(_line(row, part.readers))
     state = connection.execute(
         sa.select(editions.c.state).where(editions.c.id == edition.id)
     ).scalar_one()
@@ -50,17 +50,56 @@ def report(connection: sa.Connection, edition: Edition) -> DeliveryReport:
         + _count(connection, exclusions, edition.id),
         excluded=_excluded(connection, edition.id),
         planned=_count(connection, deliveries, edition.id),
-        accepted=counts[BatchState.ACCEPTED],
+        accepted=counts["accepted"],
         withdrawn=dict(sorted(withdrawn.items())),
         refused=dict(sorted(refused.items())),
-        unknown=counts[BatchState.UNKNOWN],
-        abandoned=counts[BatchState.ABANDONED],
-        cancelled=counts[BatchState.CANCELLED],
-        pending=counts[BatchState.PLANNED] + counts[BatchState.CLAIMED],
+        unknown=counts["unknown"],
+        abandoned=counts["abandoned"],
+        cancelled=counts["cancelled"],
+        pending=counts["pending"],
         batches=lines,
         events=event_counts(connection, edition.id),
         release_at=edition.release_at,
+        waves=[wave.report(at) for at, wave in sorted(waves.items())],
     )
+
+
+class _Part(NamedTuple):
+    """A batch in the account: what its readers are counted as, and those who were left out."""
+
+    name: str
+    readers: int
+    withdrawn: Mapping[str, int]
+
+
+def _part(row: Any) -> _Part:
+    is_pending = row.state in (BatchState.PLANNED, BatchState.CLAIMED)
+    if is_pending or (row.state == BatchState.CANCELLED and row.outcome != AttemptOutcome.FENCED):
+        return _Part("pending" if is_pending else row.state, row.readers, {})
+    left_out = {reason: len(ids) for reason, ids in row.withdrawn.items()}
+    return _Part(row.state, row.sent, left_out)
+
+
+class _Wave:
+    """The sums of a wave."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._last_at: dt.datetime | None = None
+
+    def add(self, part: _Part, row: Any) -> None:
+        left_out = sum(part.withdrawn.values())
+        self._counts.update(
+            {part.name: part.readers, "withdrawn": left_out, "planned": part.readers + left_out}
+        )
+        if part.name == "accepted" and part.readers:
+            at = row.release_at or row.finished_at
+            self._last_at = max(self._last_at or at, at)
+
+    def report(self, at: dt.datetime) -> WaveReport:
+        names = ("planned", "accepted", "withdrawn", "refused", "unknown", "abandoned")
+        counts = {name: self._counts[name] for name in (*names, "cancelled", "pending")}
+        return WaveReport(release_at=at, last_at=self._last_at, **counts)
 
 
 def unknown(connection: sa.Connection, edition_id: int) -> list[tuple[Batch, Attempt]]:
@@ -81,21 +120,25 @@ def held(connection: sa.Connection, edition_id: int, now: dt.datetime) -> list[A
 
 def may_have_reached(connection: sa.Connection, edition_id: int) -> bool:
     """Tell whether any try of the edition was accepted, may have been, or may yet be made."""
-    reached = (
+    return bool(connection.execute(sa.select(reached(sa.literal(edition_id)))).scalar())
+
+
+def reached(edition_id: sa.ColumnElement[int]) -> sa.Exists:
+    """Return the condition that any try of that edition may have reached a reader, or may yet."""
+    may_have = (
         AttemptOutcome.ACCEPTED,
         AttemptOutcome.UNKNOWN,
         AttemptOutcome.OPEN,
         AttemptOutcome.ABANDONED,
         AttemptOutcome.RESENT,
     )
-    tried = (
+    return (
         sa.exists()
         .where(attempts.c.batch_id == batches.c.id, batches.c.edition_id == edition_id)
         .where(
-            attempts.c.outcome.in_([str(outcome) for outcome in reached]), attempts.c.readers > 0
+            attempts.c.outcome.in_([str(outcome) for outcome in may_have]), attempts.c.readers > 0
         )
     )
-    return bool(connection.execute(sa.select(tried)).scalar())
 
 
 def event_counts(connection: sa.Connection, edition_id: int | None) -> Mapping[str, int]:

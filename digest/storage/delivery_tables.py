@@ -21,6 +21,10 @@ subscribers = sa.Table(
     sa.Column("joined_at", Instant, nullable=False),
     sa.Column("left_at", Instant),
     sa.Column("left_by", sa.Text, nullable=False),
+    sa.Column("left_edition_id", sa.BigInteger),
+    sa.Column("left_why", sa.Text, nullable=False, server_default=""),
+    sa.Column("paused_until_at", Instant),
+    sa.Column("is_uncounted", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("newsletter", "key"),
     # An erased reader's number stands in old deliveries; nobody else ever gets it.
     sqlite_autoincrement=True,

@@ -1,4 +1,4 @@
-"""What one reader was sent, edition by edition, and what came of it."""
+"""What one reader was sent, edition by edition, what came of it, and what they did themselves."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,8 @@ from digest.storage.delivery_tables import (
     exclusions,
     outcomes,
 )
-from digest.storage.tables import editions
+from digest.storage.reader_tables import letters, votes
+from digest.storage.tables import articles, editions
 
 
 def history(connection: sa.Connection, subscriber_id: int) -> list[Mapping[str, object]]:
@@ -26,6 +27,7 @@ def history(connection: sa.Connection, subscriber_id: int) -> list[Mapping[str, 
     """
     query = (
         sa.select(
+            editions.c.id,
             editions.c.label,
             exclusions.c.reason,
             batches.c.state,
@@ -54,6 +56,37 @@ def reports(connection: sa.Connection, subscriber_id: int) -> list[Mapping[str, 
     ]
 
 
+def votes_of(connection: sa.Connection, subscriber_id: int) -> list[Mapping[str, object]]:
+    """Return all votes of the reader, oldest first; the network that they came from is left out."""
+    joined = votes.outerjoin(editions, editions.c.id == votes.c.edition_id)
+    joined = joined.outerjoin(articles, articles.c.id == votes.c.article_id)
+    query = (
+        sa.select(editions.c.label, articles.c.title, votes.c.article_id, votes.c.stars, votes.c.at)
+        .select_from(joined)
+        .where(votes.c.subscriber_id == subscriber_id)
+        .order_by(votes.c.id)
+    )
+    return [
+        {
+            "edition": row.label or "",
+            "article_id": row.article_id,
+            "title": row.title or "",
+            "stars": row.stars,
+            "at": row.at,
+        }
+        for row in connection.execute(query)
+    ]
+
+
+def letters_to(connection: sa.Connection, key: str) -> list[Mapping[str, object]]:
+    """Return the letters to an address, oldest first; where they were asked for is left out."""
+    left_out = {"id", "key", "network"}
+    columns = [column for column in letters.c if column.name not in left_out]
+    query = sa.select(*columns).where(letters.c.key == key).order_by(letters.c.id)
+    rows = connection.execute(query).mappings()
+    return [dict(row) for row in rows]
+
+
 def _joined(subscriber_id: int) -> sa.FromClause:
     """Join each edition with what there is of the reader; everything else may be absent."""
     is_theirs = sa.and_(
@@ -76,6 +109,7 @@ def _line(row: Any, subscriber_id: int) -> Mapping[str, object]:
     withdrawn = [why for why, ids in (row.withdrawn or {}).items() if subscriber_id in ids]
     return {
         "edition": row.label,
+        "edition_id": row.id,
         "state": "excluded" if row.reason else row.state or str(BatchState.PLANNED),
         "reason": row.reason or "".join(withdrawn),
         "reported": "" if row.rank is None else str(list(DeliveryState)[row.rank]),

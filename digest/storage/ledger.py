@@ -62,7 +62,7 @@ class SqlLedger:
     def audience(self, edition: Edition, *, is_monthly: bool) -> Audience:
         """Count who would get the edition if it were planned now."""
         with self._reading() as connection:
-            return count_audience(connection, edition.newsletter, is_monthly=is_monthly)
+            return count_audience(connection, edition, is_monthly=is_monthly)
 
     def plan(
         self,

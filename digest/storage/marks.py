@@ -44,3 +44,30 @@ class SqlMarks:
             )
         with self._database.writing() as connection:
             return connection.execute(statement.returning(marks.c.name)).scalar() is not None
+
+    def change(self, name: str, *, was: str, value: str) -> bool:
+        """Give the mark another value if it still has the one it had; return whether it had."""
+        statement = (
+            sa.update(marks)
+            .where(marks.c.name == name, marks.c.value == was)
+            .values(value=value)
+            .returning(marks.c.name)
+        )
+        with self._database.writing() as connection:
+            return connection.execute(statement).scalar() is not None
+
+    def valued(self, start: str) -> list[tuple[str, str]]:
+        """Return the marks whose name begins so and that have a value, by name."""
+        query = (
+            sa.select(marks.c.name, marks.c.value)
+            .where(marks.c.name.startswith(start, autoescape=True), marks.c.value != "")
+            .order_by(marks.c.name)
+        )
+        with self._database.reading() as connection:
+            return [(row.name, row.value) for row in connection.execute(query)]
+
+    def remove(self, start: str) -> None:
+        """Take away the marks whose name begins so."""
+        statement = sa.delete(marks).where(marks.c.name.startswith(start, autoescape=True))
+        with self._database.writing() as connection:
+            connection.execute(statement)

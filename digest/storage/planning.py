@@ -56,13 +56,13 @@ def withdrawal() -> sa.ColumnElement[Any]:
     )
 
 
-def count_audience(connection: sa.Connection, newsletter: str, *, is_monthly: bool) -> Audience:
-    """Count who would get an edition of the newsletter, and who would not and why."""
-    reason = _exclusion(is_monthly).label("reason")
+def count_audience(connection: sa.Connection, edition: Edition, *, is_monthly: bool) -> Audience:
+    """Count who would get the edition, and who would not and why."""
+    reason = _exclusion(edition, is_monthly).label("reason")
     query = (
         sa.select(reason, sa.func.count())
         .select_from(_list())
-        .where(subscribers.c.newsletter == newsletter)
+        .where(subscribers.c.newsletter == edition.newsletter)
         .group_by(reason)
     )
     counts = {str(found or ""): int(number) for found, number in connection.execute(query)}
@@ -107,13 +107,18 @@ def write_plan(
     return _counted(connection, edition)
 
 
-def _exclusion(is_monthly: bool) -> sa.ColumnElement[Any]:
-    reason = withdrawal()
-    if is_monthly:
-        return reason
-    waits = subscribers.c.frequency == str(Frequency.MONTHLY)
-    not_now = sa.case((waits, sa.literal(str(ExclusionReason.NOT_THIS_WEEK))))
-    return sa.func.coalesce(reason, not_now)
+def _exclusion(edition: Edition, is_monthly: bool) -> sa.ColumnElement[Any]:
+    """Return why a subscriber does not get the edition, as an expression: NULL for no reason.
+
+    A pause is compared with the end of the edition's period, not with a clock: so the same edition
+    goes to the same readers whenever it is planned.
+    """
+    is_paused = subscribers.c.paused_until_at > edition.period.end
+    whens = [(is_paused, sa.literal(str(ExclusionReason.PAUSED)))]
+    if not is_monthly:
+        waits = subscribers.c.frequency == str(Frequency.MONTHLY)
+        whens.append((waits, sa.literal(str(ExclusionReason.NOT_THIS_WEEK))))
+    return sa.func.coalesce(withdrawal(), sa.case(*whens))
 
 
 def _list() -> sa.Join:
@@ -158,7 +163,7 @@ def _choose_waves(
 
 
 def _exclude(connection: sa.Connection, edition: Edition, *, is_monthly: bool) -> None:
-    reason = _exclusion(is_monthly)
+    reason = _exclusion(edition, is_monthly)
     query = (
         sa.select(sa.literal(edition.id, sa.BigInteger), subscribers.c.id, reason)
         .select_from(_list())
@@ -188,7 +193,10 @@ def _deliver(
     query = (
         sa.select(sa.literal(edition.id, sa.BigInteger), subscribers.c.id, number)
         .select_from(everyone)
-        .where(subscribers.c.newsletter == edition.newsletter, _exclusion(is_monthly).is_(None))
+        .where(
+            subscribers.c.newsletter == edition.newsletter,
+            _exclusion(edition, is_monthly).is_(None),
+        )
         .order_by(subscribers.c.id)
     )
     columns = ["edition_id", "subscriber_id", "planned"]

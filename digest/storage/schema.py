@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from digest.errors import SchemaMismatch
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-VERSIONS = ("0001", "0002", "0003")
+VERSIONS = ("0001", "0002", "0003", "0004")
 """All versions in order; a constant, so that an up-to-date database costs no import of Alembic."""
 
 EXPECTED = VERSIONS[-1]

@@ -201,32 +201,33 @@ class SqlStore:
         with self._reading() as connection:
             return [rows.to_stored(row) for row in connection.execute(query)]
 
-    def ratings_between(self, start: dt.datetime, end: dt.datetime) -> list[RatedArticle]:
-        """Return the rated articles with `belongs_at` in [start, end), ordered by id."""
-        query = (
-            sa.select(
-                tables.articles.c.source,
-                tables.articles.c.outlet,
-                tables.articles.c.rating_mean,
-                tables.articles.c.rating_votes,
-            )
-            .where(
-                tables.articles.c.belongs_at >= start,
-                tables.articles.c.belongs_at < end,
-                tables.articles.c.rating_mean.is_not(None),
-            )
-            .order_by(tables.articles.c.id)
-        )
+    def ratings_between(
+        self, start: dt.datetime, end: dt.datetime, *, voted: Collection[int] = ()
+    ) -> list[RatedArticle]:
+        """Return the articles rated by their source or in `voted`, with `belongs_at` in range."""
+        articles = tables.articles.c
+        query = sa.select(
+            articles.id,
+            articles.source,
+            articles.outlet,
+            sa.func.coalesce(articles.rating_mean, 0.0).label("mean"),
+            sa.func.coalesce(articles.rating_votes, 0).label("votes"),
+        ).where(articles.belongs_at >= start, articles.belongs_at < end)
+        is_rated = articles.rating_mean.is_not(None)
+        chunks = [articles.id.in_(chunk) & ~is_rated for chunk in _chunks(sorted(set(voted)))]
         with self._reading() as connection:
-            return [
+            found = [
                 RatedArticle(
+                    article_id=row.id,
                     source=row.source,
                     origin=row.outlet or row.source,
-                    mean=row.rating_mean,
-                    votes=row.rating_votes,
+                    mean=row.mean,
+                    votes=row.votes,
                 )
-                for row in connection.execute(query)
+                for which in (is_rated, *chunks)
+                for row in connection.execute(query.where(which))
             ]
+        return sorted(found, key=lambda rated: rated.article_id)
 
     # Editions
 
@@ -293,6 +294,12 @@ class SqlStore:
         with self._reading() as connection:
             return [rows.to_variant(row) for row in connection.execute(query)]
 
+    def subjects(self, newsletter: str, *, editions: int, except_label: str) -> set[str]:
+        """Return the subjects of the newest editions that readers have, and of their variants."""
+        query = _sent_subjects(newsletter, editions, except_label)
+        with self._reading() as connection:
+            return set(connection.execute(query).scalars())
+
     def _save(self, connection: sa.Connection, edition: Edition) -> Edition:
         """Save the edition and its stories, and note in the audit log what that changed."""
         is_known = self._audit is not None and edition.id is not None
@@ -356,6 +363,23 @@ def _load(
 def _without_variants(edition: Edition) -> sa.Delete:
     table = delivery_tables.variants
     return sa.delete(table).where(table.c.edition_id == edition.id)
+
+
+def _sent_subjects(newsletter: str, number: int, except_label: str) -> sa.Select[Any]:
+    """Select the subjects of the variants of the newest sent editions, the whole one's too."""
+    editions, variants = tables.editions, delivery_tables.variants
+    newest = (
+        sa.select(editions.c.id)
+        .where(
+            editions.c.newsletter == newsletter,
+            editions.c.label != except_label,
+            editions.c.state.in_([str(state) for state in SENT_STATES]),
+        )
+        .order_by(editions.c.period_end_at.desc())
+        .limit(number)
+        .subquery()
+    )
+    return sa.select(variants.c.subject).join(newest, variants.c.edition_id == newest.c.id)
 
 
 def _chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:

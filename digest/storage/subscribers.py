@@ -22,6 +22,8 @@ from digest.storage.database import Database
 from digest.storage.delivery_tables import erasures, inbox, instants, subscribers, suppressions
 from digest.storage.events import WAITING
 from digest.storage.intake import take_in
+from digest.storage.reader_tables import letters
+from digest.storage.votes import forget_owner
 
 PAGE = 2_000  # rows read at once
 FEW = 400  # variables of one statement; SQLite had 999 at most for long
@@ -65,6 +67,13 @@ class SqlSubscribers:
     def subscriber_by_id(self, subscriber_id: int) -> Subscriber | None:
         """Return one reader, or None."""
         return self._one(subscribers.c.id == subscriber_id)
+
+    def subscribers_with(self, key: str) -> list[Subscriber]:
+        """Return the readers with the address, of all newsletters, by newsletter."""
+        query = sa.select(subscribers).where(subscribers.c.key == key)
+        with self._reading() as connection:
+            rows = connection.execute(query.order_by(subscribers.c.newsletter)).all()
+        return list(map(_to_subscriber, rows))
 
     def subscribers(self, newsletter: str, *, is_mailed: bool = False) -> Iterator[Subscriber]:
         """Yield all readers by id, in constant memory."""
@@ -138,6 +147,16 @@ class SqlSubscribers:
         with self._reading() as connection:
             return histories.reports(connection, subscriber_id)
 
+    def votes(self, subscriber_id: int) -> list[Mapping[str, object]]:
+        """Return all votes of the reader, oldest first."""
+        with self._reading() as connection:
+            return histories.votes_of(connection, subscriber_id)
+
+    def letters(self, key: str) -> list[Mapping[str, object]]:
+        """Return the letters to the address that are kept, oldest first."""
+        with self._reading() as connection:
+            return histories.letters_to(connection, key)
+
     def _one(self, *conditions: sa.ColumnElement[bool]) -> Subscriber | None:
         with self._reading() as connection:
             row = connection.execute(sa.select(subscribers).where(*conditions)).first()
@@ -153,12 +172,21 @@ class SqlSubscribers:
         with self._writing() as connection:
             if self._database.is_sqlite:  # else the file keeps what is deleted until it is reused
                 connection.exec_driver_sql("PRAGMA secure_delete = ON").close()
+            # Whoever confirms by one of them has done so before what follows, or never will.
+            theirs = sa.select(letters.c.id).where(letters.c.key == key).order_by(letters.c.id)
+            connection.execute(theirs.with_for_update()).close()
+            connection.execute(sa.delete(letters).where(letters.c.key == key))
             connection.execute(statement.on_conflict_do_nothing(index_elements=["hashed"]))
             connection.execute(sa.delete(suppressions).where(suppressions.c.key == key))
             for some in _pages(reports, FEW):
                 connection.execute(sa.delete(inbox).where(inbox.c.id.in_(some)))
             of_reader = sa.delete(subscribers).where(subscribers.c.key == key)
-            return connection.execute(of_reader).rowcount
+            returned = (subscribers.c.id, subscribers.c.state, subscribers.c.is_uncounted)
+            readers = connection.execute(of_reader.returning(*returned)).all()
+            for one in readers:  # now that nobody can vote as them any more
+                is_counted = one.state == ACTIVE and not one.is_uncounted
+                forget_owner(connection, one.id, is_counted=is_counted)
+            return len(readers)
 
     def are_erased(self, hashes: Sequence[str]) -> frozenset[str]:
         """Return those of the keyed hashes whose address was erased."""
@@ -265,6 +293,10 @@ def _to_subscriber(row: Any) -> Subscriber:
         joined_at=row.joined_at,
         left_at=row.left_at,
         left_by=row.left_by,
+        left_edition_id=row.left_edition_id,
+        left_why=row.left_why,
+        paused_until_at=row.paused_until_at,
+        is_uncounted=row.is_uncounted,
     )
 
 

@@ -43,7 +43,7 @@ KEPT_APART = 8  # mails that are kept taken apart: the variants that are sent si
 class OutboxTransport:
     """Writes `EDITION/batch-N/READER.eml` below a folder.
 
-    Test mails go to `tests/` there, and notices to editors to `notices/`.
+    Test mails go to `tests/` there, notices to editors and letters to `notices/`.
 
     The folders of batches are readable by their owner only: they hold addresses.
     """

@@ -29,6 +29,7 @@ MAX_NAME = 40  # of a reader; a sender's may be longer
 MAX_SENDER = 100
 MAX_FRAMES = 64  # mails that are kept ready; each is as large as the mail
 MAX_TAGS = 1_000
+WITH_TOKEN = ("unsubscribe_url", "preferences_url", "rate_url")
 
 CATEGORY, TEST_CATEGORY, NOTICE_CATEGORY = "digest", "digest-test", "digest-notice"
 
@@ -260,7 +261,7 @@ def _with_tags(mail: Mail, subject: str, is_plain: bool) -> tuple[_Tags, str, st
 def _expected(compiled: CompiledVariant) -> tuple[int, int]:
     """Return how often a reader's address and token stand in HTML and text together."""
     both = "\0".join(compiled.whole())
-    urls = both.count(TOKENS["unsubscribe_url"]) + both.count(TOKENS["preferences_url"])
+    urls = sum(both.count(TOKENS[name]) for name in WITH_TOKEN)
     return both.count(TOKENS["address"]), urls
 
 

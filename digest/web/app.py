@@ -1,21 +1,28 @@
 """The web app of a project: the pages of its newsletters."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.exceptions import ExceptionMiddleware
-from starlette.routing import BaseRoute, Mount, Router
+from starlette.routing import BaseRoute, Mount, Route, Router
 
 from digest.app import App
 from digest.errors import ConfigError
+from digest.web.account import AccountPages
+from digest.web.archive import ArchivePages
 from digest.web.desk import DeskPages
 from digest.web.headers import PLACES, Frontage
 from digest.web.hooks import hook_routes
+from digest.web.languages import Languages
+from digest.web.leaving import LeavingPages
 from digest.web.pages import Pages
+from digest.web.preferences import PreferencesPages
 from digest.web.public import PublicPages
+from digest.web.rating import RatingPages
+from digest.web.signup import SignUpPages
 
 
 def make_web(*apps: App) -> Starlette:
@@ -31,12 +38,13 @@ def make_web(*apps: App) -> Starlette:
             each other's way.
         StoreError: The database cannot be opened.
     """
-    pages = Pages(" · ".join(app.project.settings.newsletter.name for app in apps))
+    names = " · ".join(app.project.settings.newsletter.name for app in apps)
+    pages = Pages(names, Languages(apps[0].project).own.words)
     by_path = _by_path(apps)
     # The longest first: "/" has room for the paths of others, whose links must lead to them.
-    mounts = [_mount(path, by_path[path]) for path in sorted(by_path, key=len, reverse=True)]
+    longest_first = sorted(by_path, key=len, reverse=True)
     web = Starlette(
-        routes=mounts,
+        routes=[route for path in longest_first for route in _routes(path, by_path[path])],
         middleware=[Middleware(Frontage, failed=pages.message)],
         exception_handlers={HTTPException: pages.refusal},
     )
@@ -65,13 +73,23 @@ def _by_path(apps: Sequence[App]) -> Mapping[str, App]:
     return found
 
 
-def _mount(path: str, app: App) -> BaseRoute:
-    """Return the newsletter's pages below `path`, with its own name on each refusal."""
-    pages = Pages(app.project.settings.newsletter.name)
+def _routes(path: str, app: App) -> Iterator[BaseRoute]:
+    """Yield the newsletter's pages at and below `path`, with its own name on each refusal."""
+    languages = Languages(app.project)
+    sign_up = SignUpPages(app, languages)
+    leaving = LeavingPages(app, languages)
     routes = [
-        *PublicPages(app, pages).routes(),
-        *DeskPages(app, pages).routes(),
+        *sign_up.routes(),
+        *leaving.routes(),
+        *PreferencesPages(app, languages, leaving).routes(),
+        *AccountPages(app, languages).routes(),
+        *RatingPages(app, languages).routes(),
+        *ArchivePages(app, languages).routes(),
+        *PublicPages(app).routes(),
+        *DeskPages(app, languages.desk()).routes(),
         *hook_routes(app),
     ]
-    refusing = Middleware(ExceptionMiddleware, handlers={HTTPException: pages.refusal})
-    return Mount(path, Router(routes, redirect_slashes=False), middleware=[refusing])
+    refusing = Middleware(ExceptionMiddleware, handlers={HTTPException: languages.own.refusal})
+    if path:  # its address in the settings may well end without a slash
+        yield Route(path, sign_up.sign_up, methods=["GET", "POST"], middleware=[refusing])
+    yield Mount(path, Router(routes, redirect_slashes=False), middleware=[refusing])

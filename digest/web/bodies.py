@@ -9,7 +9,7 @@ from starlette.types import Message
 
 FORM_LIMIT = 64 * 1024  # bytes
 PATIENCE = 20.0  # seconds that a body may take
-MAX_FIELDS = 20
+MAX_FIELDS = 64
 
 
 async def read_body(request: Request, limit: int) -> bytes:

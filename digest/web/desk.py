@@ -8,7 +8,7 @@ nothing is decided about an edition that has changed meanwhile.
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from digest import curation
 from digest.app import App
 from digest.errors import Conflict, DigestError, StoreError, UsageError
 from digest.merging import compile_variant, reader_links
@@ -202,8 +203,8 @@ class DeskPages:
             if frozen.sha256 != seen.sha256:
                 raise _Changed
             return _approved(app, label, seen)
-        except (_Changed, DigestError):
-            _reopen(app, label)  # nothing of it is frozen, as before
+        except BaseException:
+            _put_back(app, edition, frozen)
             raise
 
     def _hold(self, app: App, edition: Edition, seen: _Seen) -> Edition:
@@ -218,9 +219,15 @@ def _approved(app: App, label: str, seen: _Seen) -> Edition:
     return app.freezing.approve(label, by=app.actor, now=app.clock.now(), sha256=seen.sha256)
 
 
-def _reopen(app: App, label: str) -> None:
-    with suppress(DigestError):
-        app.freezing.reopen(label, now=app.clock.now())
+def _put_back(app: App, edition: Edition, frozen: Edition) -> None:
+    """Let the edition be what it was before it was frozen: a draft, or held for its reason.
+
+    What somebody else made of it meanwhile stands.
+    """
+    is_seen = frozen.revision == edition.revision + 1  # nobody changed it before it was frozen
+    before = edition if is_seen else curation.reopened(frozen)
+    with suppress(Conflict):
+        app.store.save_edition(replace(before, revision=frozen.revision))
 
 
 def _told(error: DigestError) -> str:

@@ -27,7 +27,20 @@ _DEFAULTS: Mapping[str, str] = {
     "X-Robots-Tag": "noindex",
 }
 PLACES = frozenset(
-    {"archive", "desk", "favicon.ico", "health", "hooks", "media", "preferences", "u"}
+    {
+        "account",
+        "archive",
+        "confirm",
+        "desk",
+        "favicon.ico",
+        "health",
+        "hooks",
+        "link",
+        "media",
+        "preferences",
+        "r",
+        "u",
+    }
 )
 _STYLE = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
 

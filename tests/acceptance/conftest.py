@@ -97,12 +97,17 @@ def start() -> Iterator[Callable[..., Process]]:
     """Start a command line in a process of its own; what is left over is ended."""
     children: list[subprocess.Popen[str]] = []
 
-    def call(*arguments: object, before: tuple[str, ...] = (), cwd: Path | None = None) -> Process:
+    def call(
+        *arguments: object,
+        before: tuple[str, ...] = (),
+        cwd: Path | None = None,
+        stdin: int = subprocess.DEVNULL,
+    ) -> Process:
         command = [*before, sys.executable, "-m", "digest", *(str(a) for a in arguments)]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("DIGEST_")}
         child = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

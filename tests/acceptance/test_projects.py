@@ -5,6 +5,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable
+from email.utils import parseaddr
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,20 @@ def test_project_may_have_any_name(
     assert (folder / "var" / "digest.db").exists()
     assert digest("send", "--preview", "--no-open", "--now", NOW).code == 0
     assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+
+
+@pytest.mark.parametrize("name", ["App-Woche", 'Maps, "Notes" & more', "أخبار التطبيقات"])
+def test_mails_of_a_new_project_come_from_the_newsletter_it_is(
+    digest: Digest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    assert digest("init", tmp_path / "mine", "--name", name).code == 0
+    monkeypatch.chdir(tmp_path / "mine")
+    settings = digest("config", "show", "--json").document["settings"]
+    [sender] = [one["value"] for one in settings if one["key"] == "newsletter.from"]
+    assert parseaddr(sender) == (name, "news@example.com")
+    given = ("--name", name, "--from", "Desk <desk@example.org>")
+    assert digest("init", tmp_path / "other", *given).code == 0
+    assert "Desk <desk@example.org>" in (tmp_path / "other/config/digest.toml").read_text()
 
 
 def test_settings_of_another_editor_keep_their_form(

@@ -1,11 +1,8 @@
 """Editions that come by themselves, as somebody has them who runs the program."""
 
 import datetime as dt
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.conftest import Digest, Process
+from tests.acceptance.ticker import FAR, Ticker
+from tests.ticking import SharedClock
 
 WEDNESDAY = "2026-11-25T12:00"
 READERS = 40
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -95,6 +93,10 @@ def test_clock_that_went_back_is_told_and_accepted(digest: Digest, weekly: Path)
     assert digest("tick", "--now", "2026-11-26T12:01").code == 0
 
 
+def test_log_of_nothing_says_so(digest: Digest, weekly: Path) -> None:
+    assert "nothing to verify" in digest("audit", "verify").out
+
+
 def test_log_that_was_changed_is_found_out(digest: Digest, weekly: Path) -> None:
     import sqlite3
 
@@ -151,6 +153,28 @@ def test_whoever_changed_it_last_does_not_approve_it_where_two_people_are_asked_
 # Processes
 
 
+def state_of(digest: Digest) -> str:
+    """Return where the week's edition stands."""
+    told = digest("edition", "show", "--edition", "2026-W48", "--json")
+    return str(told.document["state"])
+
+
+@pytest.mark.parametrize(
+    ("done", "told"),
+    [(["skip"], "next is 2026-W49, not drafted"), (["hold"], "2026-W48 is held until somebody")],
+)
+def test_schedule_names_what_comes_and_not_what_is_over(
+    digest: Digest, weekly: Path, start: Callable[..., Process], done: list[str], told: str
+) -> None:
+    assert digest("edition", "draft", "--now", WEDNESDAY).code == 0
+    assert digest("edition", *done, "--reason", "Ill.", "--now", WEDNESDAY).code == 0
+    process = start("schedule", "run", "--now", WEDNESDAY, cwd=weekly)
+    assert process.child.stderr is not None
+    assert any(told in line for line in process.child.stderr)
+    process.child.send_signal(signal.SIGTERM)
+    assert process.result().code == 0
+
+
 @pytest.mark.parametrize("command", [("schedule", "run"), ("serve", "--bind", "127.0.0.1:0")])
 def test_sigterm_ends_it_after_what_is_under_way(
     weekly: Path, start: Callable[..., Process], command: tuple[str, ...]
@@ -166,49 +190,17 @@ def test_sigterm_ends_it_after_what_is_under_way(
     assert "Traceback" not in told.err
 
 
-class Clock:
-    """A fast clock that processes share by its start."""
-
-    def __init__(self, moment: dt.datetime, speed: float) -> None:
-        self.moment, self.speed, self.began = moment, speed, time.monotonic()
-
-    def now(self) -> dt.datetime:
-        return self.moment + dt.timedelta(seconds=(time.monotonic() - self.began) * self.speed)
-
-
 @pytest.fixture
-def runs() -> Iterator[Callable[[Path, Clock], subprocess.Popen[str]]]:
-    children: list[subprocess.Popen[str]] = []
+def runs() -> Iterator[Callable[[Path, SharedClock], Ticker]]:
+    children: list[Ticker] = []
 
-    def run(project: Path, clock: Clock) -> subprocess.Popen[str]:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("DIGEST_")}
-        environment["PYTHONFAULTHANDLER"] = "1"
-        moment = clock.now().isoformat()
-        child = subprocess.Popen(
-            [sys.executable, "-m", "tests.ticking", str(project), moment, str(clock.speed)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env=environment,
-        )
-        children.append(child)
-        return child
+    def run(project: Path, clock: SharedClock) -> Ticker:
+        children.append(Ticker(project, clock))
+        return children[-1]
 
     yield run
     for child in children:
-        child.kill()
-        child.communicate()
-
-
-def _said(child: subprocess.Popen[str]) -> str:
-    """Wait for the end of a process and return what it said; where it hangs, say in which line."""
-    try:
-        return child.communicate(timeout=60)[1]
-    except subprocess.TimeoutExpired:
-        child.send_signal(signal.SIGABRT)  # it tells the lines of all its threads
-        return child.communicate(timeout=60)[1]
+        child.close()
 
 
 @pytest.mark.long
@@ -216,30 +208,29 @@ def _said(child: subprocess.Popen[str]) -> str:
 def test_killed_and_started_again_and_twice_at_once_each_reader_gets_one_mail(
     digest: Digest,
     weekly: Path,
-    runs: Callable[[Path, Clock], subprocess.Popen[str]],
+    runs: Callable[[Path, SharedClock], Ticker],
     seed: int,
 ) -> None:
     set_rule(weekly, unattended="send", send="sun 19:00", batch_size="3", settle_seconds="0")
     rng = random.Random(seed)
-    clock = Clock(dt.datetime(2026, 11, 29, 16, 40, tzinfo=dt.UTC), speed=300)
+    clock = SharedClock(dt.datetime(2026, 11, 29, 16, 40, tzinfo=dt.UTC), speed=300)
     alive = [runs(weekly, clock) for _ in range(2)]
     over = dt.datetime(2026, 11, 29, 18, 30, tzinfo=dt.UTC)
     while clock.now() < over:
         time.sleep(rng.uniform(0.5, 3))
         place = rng.randrange(2)
         child = alive[place]
-        is_hard = rng.random() < 0.6
-        child.send_signal(signal.SIGKILL if is_hard else signal.SIGTERM)
-        said = _said(child)
-        assert child.returncode == (-signal.SIGKILL if is_hard else 0), said
-        assert "Traceback" not in said
+        if rng.random() < 0.6:
+            child.send(signal.SIGKILL)
+            assert child.ended() == -signal.SIGKILL, child.told()
+            assert "Traceback" not in child.told()
+        else:
+            child.end()
         alive[place] = runs(weekly, clock)
-    for _ in range(600):
-        state = digest("edition", "show", "--edition", "2026-W48", "--json").document["state"]
-        if state == "done":
-            break
+    until = time.monotonic() + FAR
+    while state_of(digest) != "done" and time.monotonic() < until:
         time.sleep(0.2)
-    assert state == "done"
+    assert state_of(digest) == "done", "".join(child.told() for child in alive)
     assert len(mails(weekly)) == READERS
     assert set(mails(weekly).values()) == {1}
     told = digest("audit", "show", "--edition", "2026-W48", "--json").document["entries"]

@@ -252,6 +252,10 @@ def test_ctrl_c_ends_after_the_batch_and_the_command_it_prints_finishes_the_rest
     assert (told.code, "Traceback" in told.err) == (130, False)
     command = "digest send --resume --edition 2026-W48"
     assert f"To go on: {command}" in told.err
+    assert (
+        "A schedule that runs (digest schedule run, serve or tick) goes on by itself." in told.err
+    )
+    assert "To keep it from that: digest delivery pause --edition 2026-W48" in told.err
     assert "Pending            4" in told.out
     assert len(mailed(project)) == 1
     change(project, "readers_per_second", "readers_per_second = 0")

@@ -18,7 +18,7 @@ def started(process: Process) -> tuple[str, str]:
     lines = process.child.stdout or pytest.fail("no output")
     line = lines.readline()
     assert line.startswith("Served at  http://127.0.0.1:"), line + process.result().err
-    return urlsplit(line.split()[2]).netloc, line + lines.readline() + lines.readline()
+    return urlsplit(line.split()[2]).netloc, line + "".join(lines.readline() for _ in range(3))
 
 
 def answer(address: str, path: str) -> int:
@@ -42,6 +42,7 @@ def test_serves_until_it_is_told_to_end(
     assert told.code == 0
     assert "Traceback" not in told.err
     assert "Nothing is served any more" in told.err
+    assert "Subscribe  https://news.example.com/\n" in said
     assert "https://news.example.com/u/" in said
     assert "webhook_public_key is not set" in said
     assert (project / "var" / "keys.toml").stat().st_mode & 0o777 == 0o600

@@ -1,6 +1,7 @@
 """The lists of readers as an admin works with them: nobody is revived, doubled or lost."""
 
 import csv
+import datetime as dt
 import json
 import os
 import sqlite3
@@ -9,6 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from digest.app import App
+from digest.clocks import SystemClock
+from digest.model.letters import Letter, LetterKind
+from digest.model.votes import Vote
+from digest.project import load
 from tests.acceptance.conftest import Digest, Process
 
 HEADER = "email,first_name,topics,frequency,language\n"
@@ -278,6 +284,39 @@ def test_person_can_have_their_data_and_have_it_erased(digest: Digest, project: 
     assert digest("subscribers", "import", path, "--json").document["kept_out"]["erased"] == 1
     for file in (project / "var").rglob("*"):
         assert not file.is_file() or b"ada@example.com" not in file.read_bytes(), file
+
+
+def test_what_a_reader_chose_and_did_is_shown(digest: Digest, project: Path) -> None:
+    digest("subscribers", "add", "ada@example.com")
+    plain = digest("subscribers", "show", "ada@example.com").out
+    assert not any(word in plain for word in ("Paused", "Votes", "Left", "Letter"))
+    with App(load(project, {}), SystemClock()) as app:
+        now, reader = app.clock.now(), app.subscriptions.find("ada@example.com")
+        assert reader is not None
+        assert reader.id is not None
+        choices, week = app.choosing, dt.timedelta(weeks=1)
+        choices.choose(
+            reader.id, topics=(), frequency=reader.frequency, language="", is_uncounted=True
+        )
+        choices.pause(reader.id, now + week)
+        about = {"newsletter": reader.newsletter, "subscriber_id": reader.id, "at": now}
+        app.votes.vote(Vote(**about, edition_id=1, article_id=7, stars=4), at_most=1, since=now)
+        asked = {"address": reader.address, "key": reader.key, "asked_at": now}
+        app.letters_store.ask(Letter(**asked, newsletter=reader.newsletter, kind=LetterKind.LINKS))
+        choices.leave(reader.id, 0, by="page", now=now)
+        choices.say_why(reader.id, "too often")
+    shown = digest("subscribers", "show", "ada@example.com").out
+    for words in (
+        f"Paused      until {now + week:%Y-%m-%d}\n",
+        "Votes       do not count",
+        f"Left        {now:%Y-%m-%d}, by page\n",
+        "Said why    too often\n",
+        "links",
+        "waiting",
+    ):
+        assert words in shown
+    copy = digest("subscribers", "show", "ada@example.com", "--json").document
+    assert [(vote["article_id"], vote["stars"]) for vote in copy["votes"]] == [(7, 4)]
 
 
 def test_commands_about_nobody_say_so(digest: Digest, project: Path) -> None:

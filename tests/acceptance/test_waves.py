@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import msgspec
+
 from tests.acceptance.conftest import Digest
 
 LIST = """email,tz
@@ -37,6 +39,22 @@ def test_edition_goes_to_each_reader_at_their_own_time_tick_by_tick(
     assert len({name for wave in waves(project) for name in wave}) == 3
     report = digest("delivery", "report", "--now", "2026-11-30T14:00", "--json").document
     assert (report["accepted"], report["balanced"], report["state"]) == (3, True, "done")
+    parts = report["waves"]
+    assert [(w["release_at"][:16], w["last_at"][:16], w["accepted"]) for w in parts] == [
+        ("2026-11-29T22:01", "2026-11-29T22:01", 1),  # nobody looked on the minute
+        ("2026-11-30T06:00", "2026-11-30T06:01", 1),
+        ("2026-11-30T12:00", "2026-11-30T12:00", 1),
+    ]
+    told = digest("delivery", "report", "--now", "2026-11-30T14:00").out
+    for words in (
+        "Released   at each reader's own time; told in Europe/Berlin:",
+        "Sun 2026-11-29 23:01",
+        "Mon 2026-11-30 07:00",
+        "Mon 2026-11-30 13:00",
+    ):
+        assert words in told
+    kept = project / "var" / "reports" / "2026-W48.json"
+    assert msgspec.json.decode(kept.read_bytes())["waves"] == parts
 
 
 def test_send_time_that_is_nearly_local_is_refused(digest: Digest, project: Path) -> None:

@@ -33,6 +33,7 @@ READER = {
     "address": "reader@example.com",
     "unsubscribe_url": "https://news.example.com/u/4f1c",
     "preferences_url": "https://news.example.com/preferences/4f1c",
+    "rate_url": "https://news.example.com/r/4f1c",
     "web_url": "https://news.example.com/archive/2026-W47",
 }
 Scheme = Literal["light", "dark"]

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from digest.model.editions import EditionState
-from digest.model.notices import NoticeKind
+from digest.model.notices import Event, NoticeKind
 from tests.browser.conftest import SCHEMES, OpenPage, Scheme, show
 from tests.browser.test_accessibility import ONLY_FOR_PAGES, faults
 from tests.desks import EditorsDesk, editors_desk, open_project
@@ -116,7 +116,9 @@ def test_notice_is_good_to_read(
     )
     with open_project(tmp_path / "weekly", settings) as app:
         edition = app.editions.all()[0]
-        app.notices.tell(NoticeKind.DRAFTED, edition, now=app.clock.now(), reason="It is Sunday")
+        now, [editor] = app.clock.now(), app.notices.editors()
+        event = Event(kind=NoticeKind.DRAFTED, at=now, reason="It is Sunday")
+        app.notices.tell(event, edition, editor, now=now)
         [path] = app.project.root.rglob("*.eml")
     mail = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
     assert isinstance(mail, EmailMessage)

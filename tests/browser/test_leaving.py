@@ -26,7 +26,7 @@ def test_page_is_good_to_read_and_to_press(
     with open_page(width=width, scheme=scheme) as page:
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text))
-        page.goto(f"{site.address}preferences/{site.token()}")
+        page.goto(f"{site.address}u/{site.token()}")
         assert faults(page) == {}
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width

@@ -133,6 +133,27 @@ def test_mark_is_claimed_by_one_of_many(database: Database) -> None:
     assert marks.get("never") is None
 
 
+def test_mark_is_changed_by_one_of_many_and_only_as_it_was(database: Database) -> None:
+    marks = SqlMarks(database)
+    assert not marks.change("a", was="", value="x")
+    marks.put("a", NOON, "old")
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(lambda n: marks.change("a", was="old", value=f"{n}"), range(16)))
+    assert sum(won) == 1
+    assert marks.get("a") == (NOON, str(won.index(True)))
+
+
+def test_marks_are_found_and_removed_by_how_their_names_begin(database: Database) -> None:
+    marks = SqlMarks(database)
+    for name in ("a_b/2", "a_b/1", "a_bc/1", "axb/1", "a%b/1"):
+        marks.put(name, NOON, f"of {name}")
+    marks.put("a_b/3", NOON)
+    assert marks.valued("a_b/") == [("a_b/1", "of a_b/1"), ("a_b/2", "of a_b/2")]
+    marks.remove("a_b/")
+    assert marks.get("a_b/3") is None
+    assert len(marks.valued("")) == 3
+
+
 def test_edit_that_takes_an_approval_away_is_told_as_an_edit(
     database: Database, audit: Audit
 ) -> None:

@@ -285,6 +285,31 @@ def test_who_changed_it_last_is_not_the_one_who_approves_it(tmp_path: Path) -> N
         assert desk.press(desk.path(1), act="approve", **desk.seen()).status == 200
 
 
+def test_held_edition_that_cannot_be_approved_stays_held_for_its_reason(tmp_path: Path) -> None:
+    rule = "[schedule]\ntwo_people = true\n"
+    with editors_desk(tmp_path / "two", rule + MARIA + JO) as desk:
+        maria = desk.app.acting_as("Maria")
+        maria.editions.hide(LABEL, "4", now=desk.clock.now())
+        held = maria.editions.hold(LABEL, reason="A holiday.", now=desk.clock.now())
+        answer = desk.press(act="approve", **desk.seen())
+        assert answer.status == 409
+        assert "asks for somebody else" in answer.text
+        after = desk.edition
+        assert replace(after, revision=held.revision) == held
+        assert desk.app.store.variants(after.id or 0) == []
+        assert "It is held: A holiday." in desk.open().text
+        assert desk.press(desk.path(1), act="approve", **desk.seen()).status == 200
+
+
+def test_held_edition_that_cannot_be_frozen_stays_held_for_its_reason(tmp_path: Path) -> None:
+    with editors_desk(tmp_path / "thin", stories=2) as desk:
+        held = desk.app.editions.hold(LABEL, reason="A holiday.", now=desk.clock.now())
+        answer = desk.press(act="approve", **desk.seen())
+        assert answer.status == 409
+        assert "has 2 stories, and it needs 3" in answer.text
+        assert desk.edition == held
+
+
 def test_broken_template_is_told_and_the_edition_can_still_be_held(tmp_path: Path) -> None:
     templates = tmp_path / "weekly" / "templates"
     templates.mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,25 @@ import sqlalchemy as sa
 
 from digest.curation import NUMBERS, stories_for
 from digest.merging import compile_variant
-from digest.model.editions import WHOLE, Edition
+from digest.model.editions import WHOLE, Edition, EditionState, FrozenVariant
 from digest.services.editions import EditionService
 from digest.storage import delivery_tables
 from digest.storage.database import Database, open_database
 from digest.storage.ledger import SqlLedger
 from digest.storage.store import SqlStore
-from digest.testing.factories import NOON
-from tests.editing import TOPICS, add_readers, add_topics, approved, freezing, service
+from digest.testing.factories import NOON, make_edition, make_period
+from tests.editing import (
+    TOPICS,
+    WEEK,
+    add,
+    add_readers,
+    add_topics,
+    approved,
+    freezing,
+    rated,
+    service,
+)
+from tests.sending import VARIANT
 
 
 @pytest.fixture
@@ -97,3 +109,27 @@ def test_choice_that_came_after_freezing_gets_the_whole_mail(
         frozen, ("Games",)
     )
     assert (narrow, shown.key) == (frozen, WHOLE)
+
+
+def test_no_reader_gets_a_subject_again_that_some_had_in_a_recent_edition(
+    store: SqlStore, editions: EditionService
+) -> None:
+    week = make_period()
+    before = make_period(start=week.start - WEEK, end=week.start, label="2026-W47")
+    earlier = make_edition(0, period=before)
+    whole = replace(VARIANT, subject="Something else, and four more")
+    games = replace(VARIANT, subject="The week in games, and two more")
+    mails = [FrozenVariant(key=WHOLE, variant=whole), FrozenVariant(key="1,2,3", variant=games)]
+    frozen = store.freeze(replace(earlier, state=EditionState.FROZEN), mails)
+    for number in range(1, 7):
+        title = "The week in games" if number == 1 else f"Story {number}"
+        add(store, rated(number, title=title, topics=("Apps", "Games")[number % 2 :][:1]))
+    choices = [(("Games",), 3)]
+    service = freezing(store, editions, lambda: choices)
+    assert editions.draft("", now=NOON).subject == "The week in games, and five more"
+    store.save_edition(replace(frozen, state=EditionState.DONE))
+    drafted = editions.draft("", now=NOON)
+    assert drafted.subject == "Story 2, and five more"
+    shown, _mail = service.mail_for(drafted, ("Games",))
+    assert shown.subject == "Story 3, and two more"
+    assert store.variants(service.freeze("", now=NOON).id or 0)[1].variant.subject == shown.subject

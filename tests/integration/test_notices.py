@@ -15,9 +15,10 @@ import pytest
 import structlog
 
 from digest.app import App
-from digest.model.deliveries import DeliveryReport
+from digest.errors import DigestError
+from digest.model.deliveries import Accepted, DeliveryReport, Outcome, Refused, Unavailable
 from digest.model.editions import Edition, EditionState
-from digest.model.notices import NoticeKind
+from digest.model.notices import Event, NoticeKind
 from digest.project import load
 from digest.testing.sendgrid import SendgridStandIn
 from digest.tokens import BadToken
@@ -27,6 +28,7 @@ from tests.website import rows_of
 
 NOW = SUNDAY + HOUR
 MONDAY = dt.datetime(2026, 11, 30, 6, tzinfo=dt.UTC)  # when it goes out
+DRAFTED = Event(kind=NoticeKind.DRAFTED, at=NOW)
 REPORT = DeliveryReport(
     edition=LABEL,
     state="done",
@@ -69,18 +71,35 @@ def mails(app: App) -> list[EmailMessage]:
     return sorted(found, key=lambda mail: str(mail["To"]))
 
 
+def tell(
+    app: App,
+    event: Event,
+    about: Edition,
+    *,
+    now: dt.datetime = NOW,
+    report: DeliveryReport | None = None,
+) -> list[Outcome]:
+    """Tell each editor of something, and return what became of each mail."""
+    return [
+        app.notices.tell(event, about, number, now=now, report=report)
+        for number in app.notices.editors()
+    ]
+
+
 def told(
     app: App,
     kind: NoticeKind,
     *,
     now: dt.datetime = NOW,
+    at: dt.datetime | None = None,
     reason: str = "",
     report: DeliveryReport | None = None,
     **changes: Any,
 ) -> EmailMessage:
     """Tell the editors of something about a changed edition, and return the last one's mail."""
-    about = replace(edition(app), **changes)
-    assert app.notices.tell(kind, about, now=now, reason=reason, report=report) == 2
+    event = Event(kind=kind, at=at or now, reason=reason)
+    outcomes = tell(app, event, replace(edition(app), **changes), now=now, report=report)
+    assert [type(outcome) for outcome in outcomes] == [Accepted, Accepted]
     return mails(app)[-1]
 
 
@@ -99,7 +118,7 @@ def page(mail: EmailMessage) -> str:
 
 def test_each_editor_gets_a_mail_with_a_link_of_their_own(app: App) -> None:
     before = rows_of(app)
-    assert app.notices.tell(NoticeKind.DRAFTED, edition(app), now=NOW) == 2
+    assert len(tell(app, DRAFTED, edition(app))) == 2
     jo, maria = mails(app)
     assert ["maria@example.com" in mail["To"] for mail in (jo, maria)] == [False, True]
     links = [
@@ -215,22 +234,77 @@ def test_newsletter_in_another_language_tells_its_editors_all_the_same(tmp_path:
 
 def test_without_editors_nobody_is_told_and_nothing_is_made(tmp_path: Path) -> None:
     with open_project(tmp_path / "weekly", "") as app:
-        assert app.notices.tell(NoticeKind.DRAFTED, edition(app), now=NOW) == 0
+        assert app.notices.editors() == ()
         assert not (app.project.root / "outbox").exists()
         assert not (app.project.root / "var" / "keys.toml").exists()
 
 
-# What fails is logged, and stops nobody
+# What comes late
 
 
-def test_transport_that_fails_is_logged_without_the_address(app: App) -> None:
+def test_what_comes_late_says_of_when_it_is(app: App) -> None:
+    at, now = MONDAY, MONDAY + 3 * HOUR
+    mail = told(app, NoticeKind.HELD, at=at, now=now, reason="R", state=EditionState.HELD)
+    assert "what it tells happened Mon 30 Nov 07:00 Europe/Berlin." in text(mail)
+    assert mail["Subject"] == "2026-W48 is held"
+    told(app, NoticeKind.HELD, at=at, now=at + HOUR / 6, reason="R", state=EditionState.HELD)
+    assert ["late" in text(mail) for mail in mails(app)].count(True) == len(mails(app)) / 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "subject", "words"),
+    [
+        (NoticeKind.HELD, EditionState.DRAFT, "2026-W48 was held", "R. It is a draft."),
+        (NoticeKind.HELD, EditionState.DONE, "2026-W48 was held", "R. It went out."),
+        (NoticeKind.SKIPPED, EditionState.DRAFT, "2026-W48 was skipped", "R. It is a draft."),
+        (NoticeKind.LEAD_CHANGED, EditionState.DONE, "2026-W48 has another lead", "It went out."),
+        (
+            NoticeKind.STOPPED,
+            EditionState.DONE,
+            "Sending of 2026-W48 stopped",
+            "R. It went out. Of 12,400 readers: 12,379 accepted",
+        ),
+        (
+            NoticeKind.DRAFTED,
+            EditionState.APPROVED,
+            "2026-W48 is drafted: goes Mon 30 Nov 07:00 Europe/Berlin",
+            "unless somebody holds or skips it before",
+        ),
+    ],
+)
+def test_nothing_is_told_as_if_it_were_still_so(
+    app: App, kind: NoticeKind, state: EditionState, subject: str, words: str
+) -> None:
+    report = REPORT if kind is NoticeKind.STOPPED else None
+    mail = told(app, kind, reason="R", state=state, report=report)
+    assert mail["Subject"] == subject
+    assert words in text(mail)
+    assert "goes on with it by itself" not in text(mail)
+
+
+def test_schedule_that_stands_still_is_told_without_an_edition(app: App) -> None:
+    event = Event(kind=NoticeKind.STANDS_STILL, at=NOW, reason="The clock is wrong")
+    nothing = Edition(newsletter="app-news-weekly", period=edition(app).period)
+    assert len(tell(app, event, nothing)) == 2
+    mail = mails(app)[0]
+    assert mail["Subject"] == "The schedule of App News Weekly stands still"
+    for words in ("The clock is wrong. Nothing is drafted", "digest schedule accept"):
+        assert words in text(mail)
+    for body in (text(mail), page(mail)):
+        assert "/desk/" not in body
+        assert "Open the edition" not in body
+        assert "2026-W48" not in body
+
+
+# What fails says so, and names nobody
+
+
+def test_transport_that_fails_says_why_without_the_address(app: App) -> None:
     (app.project.root / "outbox").write_text("no folder")
     with structlog.testing.capture_logs() as logs:
-        assert app.notices.tell(NoticeKind.DRAFTED, edition(app), now=NOW) == 0
-    failed = [entry for entry in logs if entry["event"] == "notice_not_sent"]
-    assert [(e["kind"], e["edition"]) for e in failed] == [("drafted", LABEL)] * 2
-    assert all(entry["reason"] for entry in failed)
-    assert "maria@" not in str(logs)
+        outcomes = tell(app, DRAFTED, edition(app))
+    assert [type(outcome) for outcome in outcomes] == [Unavailable, Unavailable]
+    assert "maria@" not in str(outcomes) + str(logs)
 
 
 @pytest.mark.parametrize(
@@ -240,17 +314,23 @@ def test_transport_that_fails_is_logged_without_the_address(app: App) -> None:
         ("[sendgrid]\nhold_minutes = 5\n", "notice.txt.j2"),
     ],
 )
-def test_missing_key_and_broken_template_are_logged(
+def test_missing_key_and_broken_template_are_errors_for_people(
     tmp_path: Path, settings: str, words: str
 ) -> None:
     templates = tmp_path / "weekly" / "templates"
     templates.mkdir(parents=True)
     (templates / "notice.txt.j2").write_text("{{ nothing }}")
-    project = open_project(tmp_path / "weekly", settings + MARIA)
-    with project as app, structlog.testing.capture_logs() as logs:
-        assert app.notices.tell(NoticeKind.HELD, edition(app), now=NOW, reason="R") == 0
-    [failed] = [entry for entry in logs if entry["event"] == "notice_not_sent"]
-    assert words in failed["reason"]
+    with (
+        open_project(tmp_path / "weekly", settings + MARIA) as app,
+        pytest.raises(DigestError, match=re.escape(words)),
+    ):
+        tell(app, DRAFTED, edition(app))
+
+
+def test_who_is_no_editor_any_more_is_not_told(app: App) -> None:
+    outcome = app.notices.tell(DRAFTED, edition(app), 7, now=NOW)
+    assert isinstance(outcome, Refused)
+    assert mails(app) == []
 
 
 def test_provider_gets_a_notice_without_anything_of_the_list(tmp_path: Path) -> None:
@@ -261,9 +341,11 @@ def test_provider_gets_a_notice_without_anything_of_the_list(tmp_path: Path) -> 
             about = edition(opened)
         key = {"DIGEST_SENDGRID__API_KEY": provider.api_key}
         with App(load(root, key), opened.clock) as app:
-            assert app.notices.tell(NoticeKind.HELD, about, now=NOW, reason="Because") == 2
+            for outcome in tell(app, DRAFTED, about):
+                assert isinstance(outcome, Accepted)
             with provider.refusing():
-                assert app.notices.tell(NoticeKind.HELD, about, now=NOW, reason="Because") == 0
+                for outcome in tell(app, DRAFTED, about):
+                    assert not isinstance(outcome, Accepted)
         bodies = [json.loads(request.body) for request in provider.requests]
     sent = [body for body in bodies if "personalizations" in body][:2]
     assert len(sent) == 2

@@ -40,6 +40,7 @@ def values_of(number: int) -> dict[str, str]:
         "address": f"reader-{number}{odd}@example.com",
         "unsubscribe_url": f"https://news.example.com/u/{word}",
         "preferences_url": f"https://news.example.com/preferences/{word}?a=1&b={number}",
+        "rate_url": f"https://news.example.com/r/{word}?a=1&b={number}",
         "web_url": "https://news.example.com/archive/2026-W48",
     }
 

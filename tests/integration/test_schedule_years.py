@@ -17,22 +17,8 @@ from digest.storage.database import open_database
 from digest.testing.clock import FrozenClock
 from digest.timetable import timetable
 from tests.editing import add_readers
-from tests.scheduled import HOUR, MINUTE, SLUG, World
+from tests.scheduled import HOUR, MINUTE, SLUG, ZONES, World
 
-ZONES = (
-    "Europe/Berlin",
-    "America/New_York",
-    "Australia/Lord_Howe",
-    "Africa/Casablanca",
-    "Asia/Kathmandu",
-    "America/Sao_Paulo",
-    "Pacific/Apia",
-    "Asia/Tehran",
-    "America/Havana",
-    "Asia/Gaza",
-    "Pacific/Chatham",
-    "UTC",
-)
 # At the edges of a day, and where clocks change: in many zones 02:30 is skipped or comes twice.
 TIMES = (
     {"period_ends": "sun 18:00", "send": "mon 07:00"},

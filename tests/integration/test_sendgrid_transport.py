@@ -69,7 +69,7 @@ def test_every_reader_gets_one_mail_with_their_own_links(
             reader_links("https://news.example.com", "2026-W48", reader.token),
         )
         assert mail.text.count(reader.address) == 1
-        assert mail.text.count(reader.token) == mail.html.count(reader.token) == 2
+        assert mail.text.count(reader.token) == mail.html.count(reader.token) == 3
         assert all(link in mail.text and link in mail.html for link in links.values())
         assert mail.headers["List-Unsubscribe"] == f"<{links['unsubscribe_url']}>"
     assert "o&#x27;neil&amp;co@example.com" in mails["o'neil&co@example.com"].html

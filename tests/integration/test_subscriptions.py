@@ -10,6 +10,7 @@ import pytest
 
 from digest.clocks import FixedClock
 from digest.errors import Conflict, TransportError, UsageError
+from digest.model.letters import Letter, LetterKind
 from digest.model.subscribers import Frequency, Subscriber, Suppression, SuppressionReason
 from digest.ports import CHANGEABLE, Added
 from digest.services.columns import choose_columns
@@ -17,6 +18,7 @@ from digest.services.importing import Consent, Importer, Watcher
 from digest.services.subscriptions import OVERLAP, Choices, SubscriptionService
 from digest.storage.database import Database, open_database
 from digest.storage.events import SqlEvents
+from digest.storage.letters import SqlLetters
 from digest.storage.subscribers import SqlSubscribers
 from digest.testing.contracts.subscribers import make_subscriber, make_suppression
 from digest.testing.factories import NOON
@@ -109,6 +111,14 @@ def test_erased_address_is_in_no_table_no_file_and_no_later_import(lists: Lists)
     address = "Erased.Reader@example.com"
     lists.take(address, *(f"reader{number}@example.com" for number in range(50)))
     lists.service.suppress(address, SuppressionReason.COMPLAINED, now=NOON)
+    letter = Letter(
+        newsletter="app-news-weekly",
+        kind=LetterKind.LINKS,
+        address=address,
+        key=address.casefold(),
+        asked_at=NOON,
+    )
+    SqlLetters(lists.database).ask(letter)
     events = SqlEvents(lists.database)
     events.take(b'[{"email": "erased.reader@EXAMPLE.com"}]', now=NOON)
     events.take(b'[{"email": "reader1@example.com"}]', now=NOON)

@@ -28,18 +28,16 @@ def multipart(name: str, value: str) -> tuple[bytes, dict[str, str]]:
     return body.encode(), {"Content-Type": "multipart/form-data; boundary=b"}
 
 
-def test_link_shows_one_button_and_the_address_masked(site: Site) -> None:
+def test_link_shows_a_button_and_the_address_masked(site: Site) -> None:
     answer = site.ask("GET", f"/u/{site.token()}")
     assert answer.status == 200
-    assert answer.text.count("<button") == answer.text.count("<form") == 1
+    assert answer.text.count('<button name="leave"') == 1
     assert "App News Weekly" in answer.text
     assert "R…@example.com" in answer.text
     assert "Reader0" not in answer.text
     assert site.token() not in answer.text
     assert len(answer.body) < 15_000
     assert not re.search(r"<script|<link|<img|https?://|\bon[a-z]+=", answer.text)
-    other = site.ask("GET", f"/preferences/{site.token()}")
-    assert "cannot be chosen here yet" in other.text
 
 
 def test_opening_links_changes_nothing_however_often(site: Site) -> None:
@@ -102,7 +100,7 @@ def test_one_click_answers_the_same_for_any_token(site: Site) -> None:
         (b"List-Unsubscribe=Two-Clicks", FORM),
         (b"leave=no", FORM),
         (b"&" * 1000 + b"=" * 1000, FORM),
-        (b"a=1&" * 50 + ONE_CLICK, FORM),
+        (b"a=1&" * 100 + ONE_CLICK, FORM),
         (b"\xff\xfe%ff%00", FORM),
         (ONE_CLICK, {"Content-Type": "multipart/form-data"}),
         (b"--b\r\nfoo\r\n\r\n", {"Content-Type": "multipart/form-data; boundary=b"}),
@@ -126,7 +124,7 @@ def test_button_takes_the_reader_off_and_says_so(site: Site) -> None:
     assert site.state() == "left"
     later = site.ask("GET", f"/u/{site.token()}")
     assert later.status == 200
-    assert "<button" not in later.text
+    assert 'name="leave"' not in later.text
 
 
 def test_link_of_nobody_is_told_so_and_an_erased_reader_is_not_on_the_list(site: Site) -> None:

@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from digest.model.editions import EditionState
-from tests.kills.provider import Provider, SteppedClock
+from tests.kills.provider import BEFORE_WAVES, START, Provider, SteppedClock
 from tests.kills.scenes import Kill, Played, Scene
 from tests.kills.sender import HELD, Sender
 from tests.kills.stage import ENDED, LEASE, Stage, Stages
@@ -27,7 +27,7 @@ class Play:
     def __init__(self, scene: Scene, seed: int, stage: Stage) -> None:
         self._scene = scene
         self._stage = stage
-        self._clock = SteppedClock()
+        self._clock = SteppedClock(BEFORE_WAVES if scene.waves else START)
         self._provider = Provider(self._clock, scene, seed)
         self._running: dict[int, Sender] = {}
         self._asleep: list[Sender] = []
@@ -117,6 +117,7 @@ class Play:
             unknown=report.unknown,
             refused=sum(report.refused.values()),
             copies=sum(copies.values()),
+            waves=len(report.waves),
             tries=len(requests),
         )
 
@@ -130,15 +131,15 @@ def plays(scene: Scene, stages: Stages) -> Iterator[Played]:
             whole = msgspec.structs.replace(
                 one, kills=tuple(kill for kill in scene.kills if kill.at)
             )
-            played = Play(whole, seed, stages.fresh(scene.batches)).play(0)
+            played = Play(whole, seed, stages.fresh(scene)).play(0)
             yield played
         seconds = time.monotonic() - begun
         if not scene.every:
-            yield Play(one, seed, stages.fresh(scene.batches)).play(seconds)
+            yield Play(one, seed, stages.fresh(scene)).play(seconds)
             continue
         for at in range(1, len(played.points) + 1, scene.every):
             killed = msgspec.structs.replace(one, kills=(*scene.kills, Kill(at=at)))
-            yield Play(killed, seed, stages.fresh(scene.batches)).play(seconds)
+            yield Play(killed, seed, stages.fresh(scene)).play(seconds)
 
 
 def main() -> int:

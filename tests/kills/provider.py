@@ -14,18 +14,20 @@ from digest.testing.sendgrid import Fault, SendgridStandIn
 from tests.kills.scenes import Scene
 
 START = dt.datetime(2026, 12, 1, 9, tzinfo=dt.UTC)
+BEFORE_WAVES = dt.datetime(2026, 11, 30, 0, 15, tzinfo=dt.UTC)
 
 
 class SteppedClock:
     """The machine's pace from one instant on, and steps ahead that all forked processes share."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: dt.datetime = START) -> None:
+        self._start = start
         self._steps = mmap.mmap(-1, 8)
         self._begun = time.monotonic()
 
     def now(self) -> dt.datetime:
         (steps,) = struct.unpack_from("d", self._steps)
-        return START + dt.timedelta(seconds=time.monotonic() - self._begun + steps)
+        return self._start + dt.timedelta(seconds=time.monotonic() - self._begun + steps)
 
     def step(self, seconds: float) -> None:
         """Step ahead: what a sender does where it would wait."""

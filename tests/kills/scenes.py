@@ -33,7 +33,10 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     once. `faults` are those of the provider (`digest.testing.sendgrid.Fault`), and `holds` is how
     many cancelled batches it keeps; `read` is how many seconds a sender waits for an answer.
     `seeds` is how often the scene is played, with other faults by chance each time. With `every`
-    it is played once more with a kill at each nth point of the sender that would live.
+    it is played once more with a kill at each nth point of the sender that would live. With `waves`
+    the readers are in three zones, each with as many batches, and get it at their own time; a
+    sender that `stays` waits for the next wave as `digest send` does, another one looks again
+    when it begins, as a schedule does.
     """
 
     hold: bool = True
@@ -46,6 +49,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     holds: int = 10
     seeds: tuple[int, ...] = (0,)
     every: int = 0
+    waves: bool = False
+    stays: bool = False
 
 
 class Played(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +58,7 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
 
     `killed` names the points at which senders were killed or stopped, and `points` those that the
     last sender passed. `copies` is what the provider sent, `tries` how many requests with mail
-    reached it.
+    reached it. `waves` is how many waves the report tells of.
     """
 
     scene: Scene
@@ -66,6 +71,7 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     refused: int
     copies: int
     tries: int
+    waves: int
 
 
 def play(folder: Path, *scenes: Scene, postgres: str = "") -> list[Played]:

@@ -13,7 +13,7 @@ import msgspec
 from digest.errors import Conflict, HeldElsewhere, UsageError
 from digest.model.editions import Edition, EditionState
 from digest.services.sending import RUNNING, SendingService
-from digest.settings import DeliverySettings, SendgridSettings, Settings
+from digest.settings import DeliverySettings, ScheduleSettings, SendgridSettings, Settings
 from digest.storage.database import open_database
 from digest.storage.ledger import SqlLedger
 from digest.storage.store import SqlStore
@@ -25,6 +25,7 @@ from tests.kills.provider import Provider, SteppedClock
 from tests.kills.scenes import Kill, Scene
 
 NEWSLETTER, LABEL, SIZE = "app-news-weekly", "2026-W48", 4
+LOCAL = "mon 07:00 local"
 HELD, FAILED = 9, 70  # another one is at it; it broke down
 HANGS = 240  # seconds after which a sender is taken for dead
 
@@ -92,9 +93,10 @@ class Sender:
             Tokens(KeyRing({1: b"k" * 32}, b"a" * 32)),
             self._clock,
             Settings(
+                schedule=ScheduleSettings(send=LOCAL if self._scene.waves else "mon 07:00"),
                 delivery=DeliverySettings(
                     batch_size=SIZE, in_flight=self._scene.in_flight, settle_seconds=0
-                )
+                ),
             ),
             frozen=lambda edition: store.variants(edition.id or 0),
         )
@@ -113,13 +115,21 @@ class Sender:
         while True:
             stop = threading.Event()
             try:
-                service.run(edition, stop=stop, wait=self._clock.step, progress=lambda _: None)
+                stopped = service.run(
+                    edition,
+                    stop=stop,
+                    wait=self._clock.step,
+                    progress=lambda _: None,
+                    stays=self._scene.stays,
+                )
             except HeldElsewhere:
                 if self._scene.senders == 1:
                     raise
                 time.sleep(0.02)  # until the other one is killed, or done
             else:
-                return
+                if stopped is None or stopped.until_at is None:
+                    return
+                self._clock.step((stopped.until_at - self._clock.now()).total_seconds())
 
     def _transport(self) -> SendgridTransport:
         settings = SendgridSettings(host=self._provider.url)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -27,6 +28,9 @@ from tests.kills.sender import LABEL, NEWSLETTER, SIZE
 LEASE = dt.timedelta(seconds=90)
 ENDED = frozenset({EditionState.DONE, EditionState.ATTENTION})
 LEFT, BOUNCED = 1, 1  # on the list, and never to be mailed
+ZONES = ("Asia/Kathmandu", "Asia/Kolkata", "Asia/Dhaka")  # a quarter of an hour apart
+LATE = dt.timedelta(minutes=15)  # what a few kills delay a wave by, with their leases
+SEVEN = dt.datetime(2026, 11, 30, 7)  # noqa: DTZ001  # on the clock of each reader
 
 
 class Stages:
@@ -41,27 +45,27 @@ class Stages:
         self._folder, self._postgres = folder, postgres
         self._count = 0
 
-    def fresh(self, batches: int) -> "Stage":
-        """Return the stage for an edition of so many batches."""
+    def fresh(self, scene: Scene) -> "Stage":
+        """Return the stage for a scene."""
         self._count += 1
         if self._postgres:
-            return self._on_postgres(batches)
-        original = self._folder / f"original-{batches}.db"
+            return self._on_postgres(scene)
+        original = self._folder / f"{_name(scene)}.db"
         if not original.exists():
-            _make(f"sqlite:///{original}", batches)
+            _make(f"sqlite:///{original}", scene)
         folder = self._folder / str(self._count)
         folder.mkdir()
         shutil.copy(original, folder / "digest.db")
         return Stage(f"sqlite:///{folder}/digest.db", folder)
 
-    def _on_postgres(self, batches: int) -> "Stage":
-        original = f"original_{batches}"
+    def _on_postgres(self, scene: Scene) -> "Stage":
+        original = _name(scene)
         with _server(self._postgres) as connection:
             query = sa.text("SELECT count(*) FROM pg_database WHERE datname = :name")
             is_there = connection.execute(query, {"name": original}).scalar_one()
             if not is_there:
                 connection.execute(sa.text(f"CREATE DATABASE {original}"))
-                _make(self._postgres.replace("/postgres?", f"/{original}?"), batches)
+                _make(self._postgres.replace("/postgres?", f"/{original}?"), scene)
             name = f"scene_{os.getpid()}_{self._count}"
             connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {original}"))
         folder = self._folder / str(self._count)
@@ -113,6 +117,7 @@ class Stage:
                     *_of_report(report, scene, fenced=_fenced(connection)),
                     *_of_readers(connection, report, scene, copies),
                     *_of_requests(connection, scene, requests),
+                    *_of_waves(connection, report, scene, requests),
                 ]
         return report, wrong
 
@@ -200,16 +205,59 @@ def _of_requests(
         yield f"batches {twice} were accepted twice"
 
 
+def _of_waves(
+    connection: sa.Connection,
+    report: DeliveryReport,
+    scene: Scene,
+    requests: Sequence[Mapping[str, Any]],
+) -> Iterator[str]:
+    """Compare when each reader was to get it with when the provider sent it."""
+    if not scene.waves:
+        return
+    of_batch = sa.and_(
+        tables.batches.c.edition_id == tables.deliveries.c.edition_id,
+        tables.batches.c.planned == tables.deliveries.c.planned,
+    )
+    query = (
+        sa.select(tables.subscribers.c.timezone, tables.batches.c.id, tables.batches.c.wave_at)
+        .join(tables.deliveries, tables.deliveries.c.subscriber_id == tables.subscribers.c.id)
+        .join(tables.batches, of_batch)
+        .distinct()
+    )
+    own = {}
+    for zone, batch, wave_at in connection.execute(query):
+        own[str(batch)] = SEVEN.replace(tzinfo=ZoneInfo(zone))
+        if wave_at != own[str(batch)]:
+            yield f"readers in {zone} are to get it at {wave_at}"
+    for request in requests:
+        if request["state"] == "sent":
+            at = dt.datetime.fromisoformat(request["release_at"] or request["received_at"])
+            due = own[request["custom_args"]["batch"]]
+            if not due <= at <= due + LATE:
+                yield f"what was due at {due} was sent at {at}"
+    waves = sorted(SEVEN.replace(tzinfo=ZoneInfo(zone)) for zone in ZONES)
+    if [wave.release_at for wave in report.waves] != waves:
+        yield f"the report has the waves {report.waves}"
+    if sum(wave.accepted for wave in report.waves) != report.accepted:
+        yield "the waves of the report are not its whole"
+
+
 # Making
 
 
-def _make(url: str, batches: int) -> None:
+def _name(scene: Scene) -> str:
+    return f"original_{scene.batches}{'_in_waves' if scene.waves else ''}"
+
+
+def _make(url: str, scene: Scene) -> None:
     """Make a database with readers and an edition that is approved."""
     with _opened(url) as database:
-        add_readers(database, [()] * (batches * SIZE))
+        for number in range(scene.batches):
+            zone = ZONES[number % len(ZONES)] if scene.waves else ""
+            add_readers(database, [()] * SIZE, timezone=zone)
         add_readers(database, [()] * LEFT, state="left")
         add_readers(database, [()] * BOUNCED)
-        _suppress(database, batches * SIZE + LEFT + BOUNCED)
+        _suppress(database, scene.batches * SIZE + LEFT + BOUNCED)
         store = SqlStore(database)
         mail = make_mail()
         sha256 = hash_parts(mail.subject, "", mail.html, mail.text)

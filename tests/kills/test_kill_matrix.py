@@ -3,6 +3,7 @@
 import random
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from digest.testing.sendgrid import ACCEPTS
@@ -115,3 +116,51 @@ def test_killed_while_the_provider_misbehaves_it_reaches_everybody_once(tmp_path
     played = play(tmp_path, *scenes)
     assert broken(played) == []
     assert kills_of(played) >= len(scenes)
+
+
+# Each reader's own time
+
+
+@pytest.mark.parametrize("hold", [True, False])
+def test_killed_between_and_in_waves_each_reader_gets_it_once_and_not_before_their_time(
+    tmp_path: Path, hold: bool
+) -> None:
+    played = play(tmp_path, Scene(hold=hold, waves=True, every=60))
+    assert broken(played) == []
+    assert kills_of(played) >= 4
+    assert {each.waves for each in played} == {3}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("hold", [True, False])
+def test_killed_at_each_point_of_waves_each_reader_gets_it_once_and_not_before_their_time(
+    tmp_path: Path, hold: bool
+) -> None:
+    played = play(tmp_path, Scene(hold=hold, waves=True, every=1))
+    assert broken(played) == []
+    assert kills_of(played) > 150
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("point", IN_DOUBT)
+def test_killed_again_with_a_batch_of_a_wave_in_doubt_it_settles_in_time(
+    tmp_path: Path, point: str
+) -> None:
+    scenes = [msgspec.structs.replace(scene, waves=True) for scene in twice(point, 5)]
+    played = play(tmp_path, *scenes)
+    assert broken(played) == []
+    assert kills_of(played) > 50
+
+
+@pytest.mark.long
+def test_killed_at_random_instants_of_waves_each_reader_gets_it_once_and_not_before_their_time(
+    tmp_path: Path,
+) -> None:
+    """Three waves of three batches, by senders that stay and by some that come for each wave."""
+    scenes = [
+        msgspec.structs.replace(scene, waves=True, stays=number % 4 == 0)
+        for number, scene in enumerate(at_random(80))
+    ]
+    played = play(tmp_path, *scenes)
+    assert broken(played) == []
+    assert kills_of(played) > 100

@@ -17,6 +17,7 @@ VALUES = {
     "unsubscribe_url": "https://news.example.com/u/1",
     "address": "reader@example.com",
     "preferences_url": "https://news.example.com/preferences/1",
+    "rate_url": "https://news.example.com/r/1",
     "web_url": "https://news.example.com/archive/1",
 }
 

@@ -22,7 +22,7 @@ from digest.merging import TOKENS
 from digest.model.articles import Rating
 from digest.model.editions import Edition
 from digest.project import starter_root
-from digest.rendering import views
+from digest.rendering import letters, views
 from digest.rendering.locales import Words, load_words
 from digest.rendering.renderer import MailRenderer
 from digest.settings import NewsletterSettings
@@ -65,7 +65,7 @@ def used_messages() -> set[Message]:
             parts = [text] if isinstance(text, str) else [part for part in text if part]
             found.add(tuple(parts[:2]) if function == "ngettext" else parts[0])
     keywords_of_python = {"gettext": None, "ngettext": (1, 2)}
-    for module in (views, curation):
+    for module in (views, curation, letters):
         source = Path(module.__file__ or "").read_bytes()
         for _, text, _, _ in extract("python", BytesIO(source), keywords_of_python):
             found.add(frozen(text))

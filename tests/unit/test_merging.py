@@ -14,6 +14,7 @@ VALUES = {
     "address": "reader@example.com",
     "unsubscribe_url": "https://news.example.com/u/abc",
     "preferences_url": "https://news.example.com/preferences/abc",
+    "rate_url": "https://news.example.com/r/abc",
     "web_url": "https://news.example.com/archive/2026-W48",
 }
 

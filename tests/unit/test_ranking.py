@@ -110,12 +110,13 @@ def test_the_score_is_the_formula(
 
 
 def rated(mean: float, votes: int, *, origin: str = "App News") -> RatedArticle:
-    return RatedArticle(source="App News", origin=origin, mean=mean, votes=votes)
+    return RatedArticle(article_id=1, source="App News", origin=origin, mean=mean, votes=votes)
 
 
 HISTORIES = st.lists(
     st.builds(
         RatedArticle,
+        article_id=st.integers(1, 9),
         source=st.sampled_from(["trusted", "half", "not"]),
         origin=st.sampled_from(["A", "B", "C"]),
         mean=st.floats(1, 5),
@@ -218,9 +219,8 @@ def test_claimed_votes_break_no_tie() -> None:
 def test_stars_of_a_source_that_nobody_trusts_count_nothing(settings: RankingSettings) -> None:
     assert scored(stars(5.0, 400), trust=0.0, settings=settings) == 3.5
     history = [replace(rated(5.0, 400), source="Loud")] * 50
-    assert measure_priors(history, {"Loud": 0.0}, settings) == Priors(
-        overall=3.5, by_origin={"App News": 3.5}
-    )
+    priors = measure_priors(history, {"Loud": 0.0}, settings)
+    assert (priors.overall, priors.by_origin) == (3.5, {"App News": 3.5})
 
 
 @given(RATINGS, PRIORS, DAYS)

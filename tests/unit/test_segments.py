@@ -5,7 +5,14 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.curation import MAX_SEGMENTS, English, narrowed, segments, stories_for
+from digest.curation import (
+    MAX_SEGMENTS,
+    English,
+    narrowed,
+    segments,
+    stories_for,
+    with_envelope,
+)
 from digest.model.editions import Story
 from digest.testing.factories import make_edition, make_story
 
@@ -67,3 +74,23 @@ def test_subject_of_a_segment_counts_its_own_stories_unless_an_editor_wrote_it()
     assert narrow.preheader == edition.preheader
     by_hand = replace(edition, subject="Six apps", subject_edited=True)
     assert narrowed(by_hand, (0, 4, 5), English()).subject == "Six apps"
+
+
+def test_subject_of_a_segment_is_none_that_its_readers_had_whatever_number_it_counts() -> None:
+    edition = make_edition(6)
+    had = {"Headline number 1, and five more", "HEADLINE NUMBER 5, and nine more!"}
+    assert with_envelope(edition, taken=had).subject == "Headline number 2, and five more"
+    narrow = narrowed(edition, (0, 4, 5), English(), taken=had)
+    assert narrow.subject == "Headline number 6, and two more"
+    alone = narrowed(edition, (0, 1), English(), taken={"Headline number 1"})
+    assert alone.subject == "Headline number 2, and one more"
+    longer = {"Headline number 10, and two more", "Headline number 1 and two", ""}
+    assert narrowed(edition, (0, 4, 5), English(), taken=longer).subject.startswith(
+        "Headline number 1, "
+    )
+
+
+def test_where_every_subject_was_had_the_lead_is_named_all_the_same() -> None:
+    edition = make_edition(3)
+    had = {f"Headline number {number}" for number in (1, 2, 3)}
+    assert narrowed(edition, (0, 2), English(), taken=had).subject.startswith("Headline number 1,")

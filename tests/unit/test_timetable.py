@@ -11,17 +11,8 @@ from hypothesis import strategies as st
 from digest.periods import WEEKDAYS
 from digest.settings import ScheduleSettings
 from digest.timetable import Slot, clock_changes, timetable
+from tests.scheduled import ZONES
 
-ZONES = (
-    "Europe/Berlin",
-    "America/New_York",
-    "Australia/Lord_Howe",
-    "Africa/Casablanca",
-    "Asia/Kathmandu",
-    "America/Sao_Paulo",
-    "Pacific/Apia",
-    "UTC",
-)
 WEEKLY = st.builds(
     "{} {:02d}:{:02d}".format,
     st.sampled_from(WEEKDAYS),
@@ -46,7 +37,9 @@ def test_slots_follow_each_other_without_a_gap_and_go_out_in_order(
     schedule = ScheduleSettings(period_ends=ends, send=sends)
     found = list(islice(timetable(now, schedule, zone), 60))
     assert all(one.period.end == two.period.start for one, two in pairwise(found))
-    assert all(one.send_at < two.send_at for one, two in pairwise(found))
+    # Where a zone leaves out a whole day, two may go at one instant: Samoa had no 2011-12-30.
+    assert all(one.send_at <= two.send_at for one, two in pairwise(found))
+    assert all(one.send_at < two.send_at for one, two in zip(found, found[2:], strict=False))
     assert len({slot.period.label for slot in found}) == 60
     assert all(slot.send_at >= slot.period.end for slot in found)
 

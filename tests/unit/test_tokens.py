@@ -1,14 +1,18 @@
 """Tokens: nobody else can make one, and each is good for its purpose alone."""
 
 import base64
+import datetime as dt
 import hmac
 import re
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.tokens import MAX_FIRST, MAX_SECOND, BadToken, KeyRing, Tokens
+from digest.errors import LinkEnded
+from digest.testing.factories import NOON
+from digest.tokens import FORM_FROM, FORM_UNTIL, MAX_FIRST, MAX_SECOND, BadToken, KeyRing, Tokens
 
 RING = KeyRing({1: bytes(range(32)), 2: bytes(range(32, 64))}, bytes(range(64, 96)))
 TOKENS = Tokens(RING)
@@ -124,3 +128,78 @@ def test_hash_of_an_address_needs_the_key() -> None:
     assert hashed != RING.hash_address("other@example.com")
     other = KeyRing(RING.links, bytes(32))
     assert hashed != other.hash_address("reader@example.com")
+
+
+MADE: dict[str, Callable[[], str]] = {
+    "reader": lambda: TOKENS.reader(7, 9),
+    "editor": lambda: TOKENS.editor(7, 9),
+    "confirm": lambda: TOKENS.confirm(9),
+    "account": lambda: TOKENS.account(9, now=NOON),
+    "form": lambda: TOKENS.form(now=NOON),
+}
+READ: dict[str, Callable[[str], object]] = {
+    "reader": TOKENS.read_reader,
+    "editor": TOKENS.read_editor,
+    "confirm": TOKENS.read_confirm,
+    "account": lambda token: TOKENS.read_account(token, now=NOON),
+    "form": lambda token: TOKENS.form_age(token, now=NOON),
+}
+
+
+@pytest.mark.parametrize("asked", READ)
+@pytest.mark.parametrize("made", MADE)
+def test_each_kind_of_token_opens_its_own_pages_and_no_others(made: str, asked: str) -> None:
+    token = MADE[made]()
+    if made == asked:
+        READ[asked](token)
+    else:
+        with pytest.raises(BadToken):
+            READ[asked](token)
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_any_changed_character_of_any_kind_is_refused(kind: str) -> None:
+    token = MADE[kind]()
+    changed = [
+        token[:place] + other + token[place + 1 :]
+        for place, sign in enumerate(token)
+        for other in {*ALPHABET, sign.swapcase(), "="} - {sign}
+    ]
+    more = [f"{token}=", f"{token}\n", f"{token}&x=1", token.swapcase(), token * 2, token[:-1], ""]
+    for text in (*changed, *more):
+        with pytest.raises(BadToken):
+            READ[kind](text)
+
+
+@given(READERS)
+def test_link_of_a_letter_says_which_letter(letter: int) -> None:
+    assert TOKENS.read_confirm(TOKENS.confirm(letter)) == letter
+
+
+@given(READERS, st.timedeltas(dt.timedelta(), dt.timedelta(days=2)))
+def test_link_to_a_readers_data_lasts_a_day(reader: int, later: dt.timedelta) -> None:
+    token = TOKENS.account(reader, now=NOON)
+    if later < dt.timedelta(hours=24):
+        assert TOKENS.read_account(token, now=NOON + later) == reader
+    else:
+        with pytest.raises(LinkEnded) as ended:
+            TOKENS.read_account(token, now=NOON + later)
+        assert ended.value.at == NOON + dt.timedelta(hours=24)
+        assert not ended.value.is_used
+
+
+def test_form_tells_its_age_and_no_two_are_alike() -> None:
+    token = TOKENS.form(now=NOON)
+    assert TOKENS.form(now=NOON) != token
+    for age in (FORM_FROM, FORM_UNTIL, dt.timedelta(), dt.timedelta(seconds=-5)):
+        assert TOKENS.form_age(token, now=NOON + age) == age
+
+
+@given(st.text(max_size=50), st.dates(), st.text(max_size=50), st.dates())
+def test_networks_hash_is_its_own_and_of_one_day(
+    network: str, day: dt.date, other: str, later: dt.date
+) -> None:
+    hashed = RING.hash_network(network, day)
+    assert re.fullmatch("[0-9a-f]{32}", hashed)
+    same = (network, day) == (other, later)
+    assert (hashed == RING.hash_network(other, later)) is same

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from digest.errors import Conflict, StoreError
-from digest.model.deliveries import Accepted, Audience, Claim, Refused, Waves
+from digest.model.deliveries import Accepted, Audience, Claim, Refused, Unknown, Waves
 from digest.model.editions import WHOLE, Edition, EditionState, FrozenVariant, Variant
 from digest.model.subscribers import Frequency, Subscriber, Suppression, SuppressionReason
 from digest.testing.contracts.events import Stores
@@ -330,3 +330,54 @@ class PlanningContract:
         assert claimed(stores, edition, now=late, release_at=late + MINUTE).release_at == (
             late + MINUTE
         )
+
+    def test_report_tells_of_each_wave_and_they_add_up_to_the_whole(self, stores: Stores) -> None:
+        hours = {"Asia/Tokyo": 1, "": 3, "America/New_York": 9}
+        for number in range(12):
+            add_readers(stores, 1, first=number, timezone=list(hours)[number % 3])
+        edition = approve(stores)
+        waves = Waves(release_at=lambda zone: NOON + hours[zone] * HOUR, ahead=HOUR)
+        plan(stores, edition, size=4, release_at=NOON, waves=waves)
+        stores.ledger.change_state(number_of(edition), ["planned"], "sending")
+        stores.subscribers.set_left(id_of(stores, reader(3).key), by="reader", now=NOON)
+        first = claimed(stores, edition, release_at=NOON)
+        assert stores.ledger.record(first, Accepted(), now=NOON)
+        second = claimed(stores, edition, now=NOON + 2 * HOUR, release_at=NOON + 4 * HOUR)
+        assert stores.ledger.split(second, Refused(reason="one of them"), now=NOON + 2 * HOUR)
+        for outcome in (Refused(reason="bad"), Unknown(reason="cut off")):
+            half = claimed(stores, edition, now=NOON + 2 * HOUR, release_at=NOON + 3 * HOUR)
+            assert stores.ledger.record(half, outcome, now=NOON + 2 * HOUR)
+        report = stores.ledger.report(edition)
+        assert [(w.release_at, w.last_at) for w in report.waves] == [
+            (NOON + HOUR, NOON + HOUR),
+            (NOON + 3 * HOUR, None),
+            (NOON + 9 * HOUR, None),
+        ]
+        told = [(w.planned, w.accepted, w.withdrawn, w.refused, w.unknown) for w in report.waves]
+        assert told == [(4, 3, 1, 0, 0), (4, 0, 0, 2, 2), (4, 0, 0, 0, 0)]
+        assert [w.pending for w in report.waves] == [0, 0, 4]
+        assert sum(w.planned for w in report.waves) == report.planned
+        assert sum(w.accepted for w in report.waves) == report.accepted
+        assert report.is_balanced
+
+    def test_subjects_are_those_of_the_newest_editions_that_went_out_to_some(
+        self, stores: Stores
+    ) -> None:
+        def send(week: int, state: str, *subjects: str) -> None:
+            mails = [replace(VARIANT, subject=subject) for subject in subjects]
+            variants = [
+                FrozenVariant(key=str(number), variant=mail) for number, mail in enumerate(mails)
+            ]
+            edition = approve(stores, week=week, variants=variants)
+            stores.store.save_edition(replace(edition, state=EditionState(state)))
+
+        send(0, "done", "Old")
+        send(1, "attention", "One", "Two")
+        send(2, "sending", "Three")
+        send(3, "approved", "Not yet")
+        send(4, "cancelled", "Never")
+        found = stores.store.subjects("app-news-weekly", editions=2, except_label="2026-W52")
+        assert found == {VARIANT.subject, "One", "Two", "Three"}
+        found = stores.store.subjects("app-news-weekly", editions=9, except_label="2026-W50")
+        assert found == {VARIANT.subject, "Old", "One", "Two"}
+        assert stores.store.subjects("another", editions=9, except_label="") == set()

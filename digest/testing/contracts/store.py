@@ -150,10 +150,22 @@ class StoreContract:
         self.add(
             store, [make_article(1, outlet="Outlet"), make_article(2), make_article(3, rating=None)]
         )
-        assert store.ratings_between(NOON, LATER) == [
-            RatedArticle(source="Example", origin="Outlet", mean=4.0, votes=10),
-            RatedArticle(source="Example", origin="Example", mean=4.0, votes=10),
+        [first, second, unrated] = store.candidates(NOON, LATER)
+        rated = [
+            RatedArticle(
+                article_id=first.id, source="Example", origin="Outlet", mean=4.0, votes=10
+            ),
+            RatedArticle(
+                article_id=second.id, source="Example", origin="Example", mean=4.0, votes=10
+            ),
         ]
+        assert store.ratings_between(NOON, LATER) == rated
+        voted = RatedArticle(
+            article_id=unrated.id, source="Example", origin="Example", mean=0.0, votes=0
+        )
+        ids = [unrated.id, first.id, *range(1_000, 2_000)]
+        assert store.ratings_between(NOON, LATER, voted=ids) == [*rated, voted]
+        assert store.ratings_between(LATER, LATER + (LATER - NOON), voted=ids) == []
         assert store.ratings_between(LATER, LATER + (LATER - NOON)) == []
         assert store.ratings_between(NOON - (LATER - NOON), NOON) == []
 

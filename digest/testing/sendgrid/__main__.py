@@ -5,7 +5,6 @@ import datetime as dt
 import json
 import signal
 import sys
-import threading
 from pathlib import Path
 
 from digest.testing.sendgrid.account import KEEPS
@@ -37,13 +36,12 @@ def main() -> int:
         port=options.port,
     )
     standin.follow(script)
-    is_over = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: is_over.set())
+    ends = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # for its threads, too: one waits for them here
     try:
         with standin:
             _announce(standin)
-            is_over.wait()
+            signal.sigwait(ends)
     except (OSError, OverflowError) as error:
         sys.stderr.write(f"The stand-in cannot serve: {error}\n")
         return 2
