@@ -16,15 +16,14 @@ LOCK ?=
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock" $(LOCK) pyproject.toml
 
-# `make test TESTS="tests/unit -k urls"` runs some; with their coverage left out: COVERAGE=
+# `make test TESTS="tests/unit -k urls"` runs some.
 TESTS ?=
-COVERAGE ?= --cov --cov-report=term
 # One more than two cores: tests that wait for a server or a browser leave room for another.
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help preview test test-long check bench lock clean
+.PHONY: help preview test coverage test-long check bench lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -32,8 +31,12 @@ help: ## List these targets
 preview: $(RUN) ## Show the sample edition: no key, no network after the first time, nobody is mailed
 	@$(BIN)/digest send --preview
 
-test: $(DEV) ## Run the tests, in random order, with coverage
-	$(BIN)/python -m pytest -m "not long" -n $(WORKERS) $(COVERAGE) $(TESTS)
+test: $(DEV) ## Run the tests, in random order
+	$(BIN)/python -m pytest -m "not long" -n $(WORKERS) $(TESTS)
+
+# Measuring it takes as long again as the tests.
+coverage: $(DEV) ## Run the tests and tell what they leave out
+	$(BIN)/python -m pytest -m "not long" -n $(WORKERS) --cov --cov-report=term $(TESTS)
 
 test-long: $(DEV) ## Run the tests that take long
 	@if grep -rqs --include='*.py' 'mark\.long' tests; \
