@@ -10,6 +10,7 @@ from typing import Any
 from digest.model.deliveries import Accepted, DeliveryReport, Outcome
 from digest.model.editions import Edition, EditionState
 from digest.model.notices import Event, NoticeKind
+from digest.services.collection import JOB as COLLECTING
 from digest.services.editions import EditionService
 from digest.services.guards import Guards
 from digest.services.schedule import Parts, ScheduleService
@@ -168,9 +169,10 @@ class World:
 
     def _collect(self) -> None:
         now = self.clock.now()
-        for _ in range(self.sources(now)):
-            self.articles += 1
-            add(self.store, rated(self.articles, rating=None, published_at=now), at=now)
+        with self.store.hold(COLLECTING):
+            for _ in range(self.sources(now)):
+                self.articles += 1
+                add(self.store, rated(self.articles, rating=None, published_at=now), at=now)
 
     def _tell(self, event: Event, edition: Edition | None, _editor: int) -> Outcome:
         self.told.append((str(event.kind), edition.period.label if edition else ""))

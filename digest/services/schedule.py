@@ -129,8 +129,11 @@ class ScheduleService:
             every = min(every, LAST_LOOK)
         if not self._parts.marks.claim("collected", now, every=every):
             return False
-        with suppress(HeldElsewhere):
+        try:
             self._parts.collect()
+        except HeldElsewhere:  # somebody drafts right now, or collects by hand
+            self._parts.marks.put("collected", now - every)
+            return False
         return True
 
     # Drafting, reminding, holding

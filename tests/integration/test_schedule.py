@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from digest.model.editions import EditionState
+from digest.services.collection import JOB as COLLECTING
 from digest.storage.database import open_database
 from digest.testing.clock import FrozenClock
 from tests.editing import add_readers
@@ -347,6 +348,15 @@ def test_clock_that_was_ahead_leaves_nothing_behind_once_it_is_accepted(make: Ma
     world.until("2026-11-30T06:00", schedule)
     assert world.articles > known + 5
     assert world.states() == {"2026-W48": "done"}
+
+
+def test_collection_that_others_were_in_the_way_of_comes_at_the_next_look(make: Make) -> None:
+    world = make()
+    schedule = world.process()
+    with world.store.hold(COLLECTING):
+        assert not schedule.collect()
+    assert schedule.collect()
+    assert not schedule.collect()
 
 
 def test_edition_that_people_took_back_is_theirs(make: Make) -> None:
