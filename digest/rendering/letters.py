@@ -103,6 +103,14 @@ class _Maker:
     def confirm_button(self) -> LinkView:
         return LinkView(self.gettext("Confirm"), CONFIRM_URL)
 
+    def about_the_button(self) -> str:
+        return self.gettext("The link opens a page with the button. It is good for 48 hours.")
+
+    def why_unlisted(self) -> str:
+        return self.gettext(
+            "This mail was asked for on a page. This address is on no list because of it."
+        )
+
     def account(self) -> GroupView:
         label = self.gettext("See it or delete it, within 24 hours")
         return GroupView(heading=self.gettext("Your data"), links=(LinkView(label, ACCOUNT_URL),))
@@ -124,16 +132,14 @@ def _confirm(make: _Maker) -> LetterView:
         ),
         button=make.confirm_button(),
         notes=(
-            make.gettext("The link opens a page with the button. It is good for 48 hours."),
+            make.about_the_button(),
             make.gettext(
                 "If it was not you, do nothing: nothing more comes. On the same page you can also "
                 "say that it was not you; then nobody can ask for this address again."
             ),
         ),
         groups=(),
-        reason=make.gettext(
-            "This mail was asked for on a page. This address is on no list because of it."
-        ),
+        reason=make.why_unlisted(),
         is_listed=False,
     )
 
@@ -155,11 +161,9 @@ def _return(make: _Maker) -> LetterView:
             ),
         ),
         button=make.confirm_button(),
-        notes=(make.gettext("The link opens a page with the button. It is good for 48 hours."),),
+        notes=(make.about_the_button(),),
         groups=(make.account(),),
-        reason=make.gettext(
-            "This mail was asked for on a page. This address is on no list because of it."
-        ),
+        reason=make.why_unlisted(),
         is_listed=False,
     )
 

@@ -127,6 +127,7 @@ def test_preview_changes_no_edition_and_collects_only_an_empty_store(
 def test_no_collect_leaves_an_empty_store_empty(digest: Digest, project: Path) -> None:
     told = digest("send", "--preview", "--no-open", "--no-collect", "--now", NOW)
     told.refuses(4, "2026-W48 has no stories", "digest collect")
+    assert digest("rank", "--json", "--now", NOW).document["candidates"] == []
 
 
 def test_sample_in_a_project_leaves_its_store_alone(digest: Digest, project: Path) -> None:

@@ -1,12 +1,7 @@
 """What the archive reads of past editions, on every database that `digest` runs on."""
 
 import datetime as dt
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
-
-import pytest
-import sqlalchemy as sa
 
 from digest.clocks import FixedClock
 from digest.model.corrections import Correction
@@ -16,38 +11,16 @@ from digest.ports import Placed
 from digest.storage.archive import SqlArchive
 from digest.storage.audit import Audit
 from digest.storage.corrections import SqlCorrections
-from digest.storage.database import Database, open_database
+from digest.storage.database import Database
 from digest.storage.events import SqlEvents
 from digest.storage.ledger import SqlLedger
 from digest.storage.store import SqlStore
 from digest.storage.subscribers import SqlSubscribers
 from digest.testing.contracts.events import RELEASE, Sent, Stores, send
 from digest.testing.factories import NOON, make_article, make_edition, make_period, make_story
-from tests.postgres import running_server
 
 NEWSLETTER = "app-news-weekly"
 SECOND = dt.timedelta(seconds=1)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with running_server() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    url = f"sqlite:///{tmp_path}/digest.db"
-    if request.param == "postgres":
-        url = request.getfixturevalue("server")
-        engine = sa.create_engine(url.replace("postgresql", "postgresql+psycopg", 1))
-        with engine.begin() as connection:
-            connection.execute(sa.text("DROP SCHEMA public CASCADE"))
-            connection.execute(sa.text("CREATE SCHEMA public"))
-        engine.dispose()
-    opened = open_database(url)
-    yield opened
-    opened.close()
 
 
 def sent(database: Database, week: int = 0, release_at: dt.datetime | None = RELEASE) -> Sent:

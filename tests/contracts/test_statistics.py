@@ -1,10 +1,7 @@
 """What the figures count, on every database that `digest` runs on."""
 
 import datetime as dt
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +14,7 @@ from digest.model.sources import SourceState
 from digest.model.votes import Vote
 from digest.services.statistics import StatisticsService
 from digest.storage.choices import SqlChoices
-from digest.storage.database import Database, open_database
+from digest.storage.database import Database
 from digest.storage.delivery_tables import outcomes
 from digest.storage.events import SqlEvents
 from digest.storage.ledger import SqlLedger
@@ -35,7 +32,6 @@ from digest.testing.contracts.planning import (
 )
 from digest.testing.contracts.store import placed
 from digest.testing.factories import NOON, make_article, make_edition, make_story
-from tests.postgres import running_server
 
 SLUG = "app-news-weekly"
 DEFERRED, DELIVERED, DROPPED, BOUNCED, COMPLAINED = range(5)
@@ -92,35 +88,13 @@ class Desk:
         return found
 
 
-@contextmanager
-def opened(url: str) -> Iterator[Desk]:
-    database = open_database(url)
+@pytest.fixture
+def desk(database: Database) -> Desk:
     store, votes = SqlStore(database), SqlVotes(database)
     subscribers, events = SqlSubscribers(database), SqlEvents(database)
     stores = Stores(store, SqlLedger(database), subscribers, events)
     statistics = StatisticsService(SqlFigures(database), votes, SLUG)
-    yield Desk(database, stores, SqlChoices(database), votes, statistics)
-    database.close()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with running_server() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
-    url = f"sqlite:///{tmp_path}/digest.db"
-    if request.param == "postgres":
-        url = request.getfixturevalue("server")
-        engine = sa.create_engine(url.replace("postgresql", "postgresql+psycopg", 1))
-        with engine.begin() as connection:
-            connection.execute(sa.text("DROP SCHEMA public CASCADE"))
-            connection.execute(sa.text("CREATE SCHEMA public"))
-        engine.dispose()
-    with opened(url) as desk:
-        yield desk
+    return Desk(database, stores, SqlChoices(database), votes, statistics)
 
 
 def stories(desk: Desk, *numbers: int) -> tuple[Story, ...]:
