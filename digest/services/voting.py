@@ -96,7 +96,11 @@ class VotingService:
             BadToken: It is no reader's link.
             NotFound: Its edition has no such story, or readers do not have that edition.
         """
-        return self._told(self._case(token, article_id, now=now), now=now)
+        case = self._case(token, article_id, now=now)
+        if case.ballot.closed is not None:
+            return case.ballot
+        stars = self._votes.last(case.subscriber_id, [article_id]).get(article_id, 0)
+        return self._told(case.ballot, stars, now=now)
 
     def vote(
         self, token: str, article_id: int, stars: int, *, network: str, now: dt.datetime
@@ -137,15 +141,10 @@ class VotingService:
                 hint="Wait until tomorrow.",
                 until=today + dt.timedelta(days=1),
             )
-        return self._told(case, now=now)
+        return self._told(case.ballot, stars, now=now)
 
-    def _told(self, case: _Case, *, now: dt.datetime) -> Ballot:
-        """Return the ballot with what stands in the log now."""
-        ballot = case.ballot
-        if ballot.closed is not None:
-            return ballot
-        ids = [ballot.article_id]
-        stars = self._votes.last(case.subscriber_id, ids).get(ballot.article_id, 0)
+    def _told(self, ballot: Ballot, stars: int, *, now: dt.datetime) -> Ballot:
+        """Return the ballot with the reader's stars and what all readers make of the story."""
         return replace(ballot, stars=stars, tally=self._tally(ballot.article_id, now=now))
 
     def _tally(self, article_id: int, *, now: dt.datetime) -> Tally | None:

@@ -38,7 +38,7 @@ class SignUpPages:
         self._tokens = app.tokens
         self._letters = app.letters
         self._past = app.past
-        self._last = ""
+        self._known: tuple[dt.datetime, str] | None = None
         self._looked_at = dt.datetime.min.replace(tzinfo=dt.UTC)
 
     def routes(self) -> Sequence[BaseRoute]:
@@ -103,7 +103,7 @@ class SignUpPages:
     ) -> Response:
         status = HTTPStatus.UNPROCESSABLE_ENTITY if is_wrong else HTTPStatus.OK
         letter = self._app.project.settings.newsletter
-        sent = self._usual_send()
+        sent, last = self._front()
         words, zone = self._pages.words, self._pages.zone
         answer = self._pages.page(
             "sign_up.html.j2",
@@ -119,29 +119,26 @@ class SignUpPages:
             day=words.weekday(sent, zone),
             time=words.time(sent, zone),
             place=words.place(zone),
-            last=self._last_label(),
+            last=last,
         )
         if kind is LetterKind.SIGN_UP:
             answer.headers["X-Robots-Tag"] = "all"
         return answer
 
-    def _usual_send(self) -> dt.datetime:
-        """Return an instant with the weekday and the time at which editions go out."""
-        settings = self._app.project.settings
-        zone, now = settings.newsletter.timezone, self._app.clock.now()
-        return send_at(period_containing(now, settings.schedule, zone), settings.schedule)
+    def _front(self) -> tuple[dt.datetime, str]:
+        """Return an instant at which editions usually go out, and the label of the last one.
 
-    def _last_label(self) -> str:
-        """Return the label of the last edition that readers have, as of a minute ago; "" for none.
-
-        Anybody can ask for this page, so it must not cost a look into the database each time.
+        The label is "" for none. Both are as of a minute ago: anybody can ask for this page, so it
+        must not cost a look into the database and the calendar each time.
         """
         now = self._app.clock.now()
-        if abs(now - self._looked_at) >= LOOK_EVERY:
-            slug = self._app.project.settings.newsletter.slug
-            past = self._past.past_editions(slug, now=now)
-            self._last, self._looked_at = past[0].label if past else "", now
-        return self._last
+        if self._known is None or abs(now - self._looked_at) >= LOOK_EVERY:
+            settings = self._app.project.settings
+            period = period_containing(now, settings.schedule, settings.newsletter.timezone)
+            past = self._past.past_editions(settings.newsletter.slug, now=now)
+            sent = send_at(period, settings.schedule)
+            self._known, self._looked_at = (sent, past[0].label if past else ""), now
+        return self._known
 
     # Confirming
 
