@@ -273,6 +273,7 @@ def test_decisions_that_contradict_each_other_decide_nothing(doubtful: Digest) -
     doubtful("delivery", "settle", "1", "--by", "Ada").refuses(2, "--accepted, --resend or")
     doubtful("delivery", "settle", "--abandon", "--by", "Ada").refuses(2, "needs BATCH")
     doubtful("delivery", "settle", "1", "--abandon").refuses(2, "--by NAME")
+    assert doubtful("delivery", "report", "--json").document["unknown"] > 0
 
 
 def test_report_and_status_need_no_key(desk: Digest, project: Path) -> None:
@@ -290,3 +291,4 @@ def test_invented_time_goes_to_no_provider_that_keeps_mail(
     change(project, 'transport = "outbox"', 'transport = "sendgrid"')
     monkeypatch.setenv("DIGEST_SENDGRID__API_KEY", "SG.key")
     send(desk).refuses(2, "--now does not go with")
+    assert desk("edition", "show", "--json").document["state"] == "approved"
